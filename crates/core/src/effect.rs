@@ -1,0 +1,244 @@
+//! What comes out of the engine: alerts with their proof, freeze
+//! recommendations, and events that could not be applied.
+
+use crate::{AccountKey, Address, Amount, BlockHash, Chain, Policy, TransferRef};
+
+/// One thing the shell must do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell the subscribers.
+    Raise(Box<Alert>),
+    /// Tell the freeze desk, and nobody else.
+    Recommend(Box<FreezeRecommendation>),
+    /// An event contradicts the ledger and was left out.
+    Refuse(RefusedEvent),
+}
+
+/// Why an alert was raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// A wallet received tainted units of the case for the first time.
+    FirstReceipt,
+    /// The tainted units that a wallet holds reached a configured threshold.
+    Threshold,
+    /// Tainted units reached a labelled service.
+    CashOut,
+    /// A source wallet of the case sent units.
+    SourceMoved,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Rule; 4] =
+        [Rule::FirstReceipt, Rule::Threshold, Rule::CashOut, Rule::SourceMoved];
+
+    /// The name used in records and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Rule::FirstReceipt => "first_receipt",
+            Rule::Threshold => "threshold",
+            Rule::CashOut => "cash_out",
+            Rule::SourceMoved => "source_moved",
+        }
+    }
+}
+
+/// How grave an alert is, in the words that screening vendors use.
+///
+/// Severe: the source itself moves. Otherwise by the tainted share of what the
+/// transfer moved: High from 50 %, Medium from 10 %, Low below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RiskLevel {
+    /// Below 10 % of the transfer is tainted.
+    Low,
+    /// From 10 %.
+    Medium,
+    /// From 50 %.
+    High,
+    /// A source wallet moves.
+    Severe,
+}
+
+/// Stable id of an alert: the first 16 bytes of SHA-256 over chain,
+/// transaction, position, rule, policy with its version, case, subject and
+/// threshold. Unchanged by redelivery, restart or source format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AlertId(pub [u8; 16]);
+
+/// A finding, told with its proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// See [`AlertId`].
+    pub id: AlertId,
+    /// 1 when first raised.
+    pub revision: u32,
+    /// Why.
+    pub rule: Rule,
+    /// How grave.
+    pub risk: RiskLevel,
+    /// The case whose units these are.
+    pub case: String,
+    /// The case's title.
+    pub case_title: Option<String>,
+    /// The case's category.
+    pub category: Option<String>,
+    /// How taint was attributed.
+    pub policy: Policy,
+    /// The wallet that the alert is about.
+    pub subject: AccountKey,
+    /// The other side of the triggering transfer.
+    pub counterparty: Address,
+    /// The triggering transfer.
+    pub trigger: TransferRef,
+    /// Its block.
+    pub block: u64,
+    /// The hash of that block, where the source tells it.
+    pub block_hash: Option<BlockHash>,
+    /// Block time, Unix milliseconds.
+    pub timestamp_ms: u64,
+    /// Units moved by the triggering transfer.
+    pub amount: Amount,
+    /// Tainted units among them.
+    pub tainted: Amount,
+    /// Units the subject holds after the transfer.
+    pub balance: Amount,
+    /// Tainted units the subject holds after the transfer.
+    pub held: Amount,
+    /// Transfers between the source and the subject.
+    pub hops: u32,
+    /// The service reached (`CashOut`): entity and kind.
+    pub service: Option<(String, String)>,
+    /// The threshold reached (`Threshold`), base units.
+    pub threshold: Option<Amount>,
+    /// Whether a case opened late owed this alert to the past.
+    pub retroactive: bool,
+    /// The transfers from the source to the subject, oldest first. Empty for
+    /// `SourceMoved` alone when nothing tainted moved.
+    pub path: Vec<PathStep>,
+}
+
+/// One transfer of a path of proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathStep {
+    /// The transfer.
+    pub transfer: TransferRef,
+    /// Its block.
+    pub block: u64,
+    /// Block time, Unix milliseconds.
+    pub timestamp_ms: u64,
+    /// The account debited.
+    pub from: Address,
+    /// The account credited.
+    pub to: Address,
+    /// Units moved.
+    pub amount: Amount,
+    /// Tainted units of the case among them.
+    pub tainted: Amount,
+}
+
+/// What to freeze: the whole state of the recommendation for one account, as
+/// of its revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FreezeRecommendation {
+    /// The account.
+    pub account: AccountKey,
+    /// Counts up from 1 with each record for the account.
+    pub revision: u32,
+    /// Where its life stands.
+    pub status: FreezeStatus,
+    /// Who can act.
+    pub actor: Actor,
+    /// The block as of which all figures hold.
+    pub block: u64,
+    /// Its time, Unix milliseconds.
+    pub timestamp_ms: u64,
+    /// When the recommendation was first raised, Unix milliseconds.
+    pub raised_ms: u64,
+    /// Units the account holds.
+    pub balance: Amount,
+    /// How taint was attributed.
+    pub policy: Policy,
+    /// What each case claims there, in the order of case ids.
+    pub claims: Vec<Claim>,
+}
+
+/// Where the life of a recommendation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FreezeStatus {
+    /// Tainted units have come to rest; freeze them.
+    Raised,
+    /// More came, or some left; figures are new.
+    Updated,
+    /// The issuer has frozen the account.
+    Frozen,
+    /// Too few tainted units are left there.
+    Escaped,
+}
+
+impl FreezeStatus {
+    /// Every status.
+    pub const ALL: [FreezeStatus; 4] = [
+        FreezeStatus::Raised,
+        FreezeStatus::Updated,
+        FreezeStatus::Frozen,
+        FreezeStatus::Escaped,
+    ];
+
+    /// The name used in records and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FreezeStatus::Raised => "raised",
+            FreezeStatus::Updated => "updated",
+            FreezeStatus::Frozen => "frozen",
+            FreezeStatus::Escaped => "escaped",
+        }
+    }
+}
+
+/// Who can act on a recommendation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The token's issuer, for a private wallet.
+    Issuer,
+    /// The compliance desk of the service that runs the account.
+    Service {
+        /// Who runs it.
+        entity: String,
+        /// What the account is.
+        kind: String,
+    },
+}
+
+/// What one case claims of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The case.
+    pub case: String,
+    /// Tainted units: held there, or for a service arrived there in all.
+    pub tainted: Amount,
+    /// Transfers between the source and the account.
+    pub hops: u32,
+    /// The transfers from the source to the account, oldest first.
+    pub path: Vec<PathStep>,
+}
+
+/// An event left out of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefusedEvent {
+    /// Its chain.
+    pub chain: Chain,
+    /// Its block.
+    pub block: u64,
+    /// Its index in [`crate::Block::events`].
+    pub index: usize,
+    /// Why.
+    pub reason: Refusal,
+}
+
+/// Why an event was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The receiver's balance would exceed 2^64 − 1 base units, which no
+    /// genuine supply of USDT allows.
+    BalanceOverflow,
+}

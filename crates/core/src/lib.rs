@@ -1,0 +1,36 @@
+//! The pure core of usdt-flow: the ledger of USDT on each chain, the graph of
+//! its transfers, the taint of each case, and what ought to be frozen.
+//!
+//! [`Engine::apply`] takes one [`Event`] and appends the [`Effect`]s that the
+//! shell must carry out. What always holds: the same events in the same order
+//! give the same effects, byte for byte; amounts are integers; for each case
+//! the units it emitted equal the units accounted for.
+//!
+//! Deliberately absent: clocks, randomness, threads, files, network, logging,
+//! text forms of addresses and every message format.
+
+#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
+
+mod case;
+mod effect;
+mod engine;
+mod event;
+mod freeze;
+mod graph;
+mod history;
+mod ledger;
+mod policy;
+mod primitives;
+mod trace;
+
+pub use case::{Case, Label, Source};
+pub use effect::{
+    Actor, Alert, AlertId, Claim, Effect, FreezeRecommendation, FreezeStatus, PathStep, Refusal,
+    RefusedEvent, RiskLevel, Rule,
+};
+pub use engine::{ApplyError, Engine, EngineConfig};
+pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};
+pub use history::OpeningBalance;
+pub use ledger::{AccountRow, CaseTotals};
+pub use policy::Policy;
+pub use primitives::{AccountKey, Address, Amount, BlockHash, Chain, TransferRef, TxHash};

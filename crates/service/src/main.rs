@@ -1,0 +1,3 @@
+//! usdt-flow.
+
+fn main() {}
