@@ -29,8 +29,12 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Rule; 4] =
-        [Rule::FirstReceipt, Rule::Threshold, Rule::CashOut, Rule::SourceMoved];
+    pub const ALL: [Rule; 4] = [
+        Rule::FirstReceipt,
+        Rule::Threshold,
+        Rule::CashOut,
+        Rule::SourceMoved,
+    ];
 
     /// The name used in records and metrics.
     pub const fn name(self) -> &'static str {
@@ -171,17 +175,26 @@ pub enum FreezeStatus {
     Updated,
     /// The issuer has frozen the account.
     Frozen,
-    /// Too few tainted units are left there.
+    /// The issuer has lifted the freeze.
+    Released,
+    /// The issuer has burnt the funds.
+    Destroyed,
+    /// Too few tainted units are left there: they moved on.
     Escaped,
+    /// No case claims the account any more.
+    Withdrawn,
 }
 
 impl FreezeStatus {
     /// Every status.
-    pub const ALL: [FreezeStatus; 4] = [
+    pub const ALL: [FreezeStatus; 7] = [
         FreezeStatus::Raised,
         FreezeStatus::Updated,
         FreezeStatus::Frozen,
+        FreezeStatus::Released,
+        FreezeStatus::Destroyed,
         FreezeStatus::Escaped,
+        FreezeStatus::Withdrawn,
     ];
 
     /// The name used in records and metrics.
@@ -190,7 +203,10 @@ impl FreezeStatus {
             FreezeStatus::Raised => "raised",
             FreezeStatus::Updated => "updated",
             FreezeStatus::Frozen => "frozen",
+            FreezeStatus::Released => "released",
+            FreezeStatus::Destroyed => "destroyed",
             FreezeStatus::Escaped => "escaped",
+            FreezeStatus::Withdrawn => "withdrawn",
         }
     }
 }

@@ -11,6 +11,7 @@
 
 #![cfg_attr(not(test), deny(clippy::float_arithmetic))]
 
+mod alert;
 mod case;
 mod effect;
 mod engine;
@@ -30,7 +31,6 @@ pub use effect::{
 };
 pub use engine::{ApplyError, Engine, EngineConfig};
 pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};
-pub use history::OpeningBalance;
-pub use ledger::{AccountRow, CaseTotals};
+pub use ledger::{AccountRow, CaseTotals, LedgerStats};
 pub use policy::Policy;
 pub use primitives::{AccountKey, Address, Amount, BlockHash, Chain, TransferRef, TxHash};

@@ -1,0 +1,279 @@
+//! The freeze desk: which accounts to freeze, and how each recommendation
+//! fares.
+//!
+//! Tainted units have come to rest when none has entered or left the account
+//! for `freeze_rest_ms` of block time. An account whose tainted units for some
+//! case are then at least `freeze_min_units` is recommended: to the issuer if
+//! it is private, and for a service, as soon as the units arrive, to the
+//! service's compliance desk. What always holds: at most one record for an
+//! account and block; a record is the whole state, with a rising revision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::effect::{Actor, Claim, FreezeRecommendation, FreezeStatus};
+use crate::graph::AccountId;
+use crate::history::BlockIx;
+use crate::ledger::LaneIx;
+use crate::trace::{Touch, Tracer, World};
+use crate::{Amount, alert};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct FreezeDesk {
+    records: HashMap<AccountId, Record, FixedState>,
+    /// By chain: when which account will have rested long enough.
+    due: [BTreeSet<(u64, AccountId)>; 2],
+    /// The entry of `due` that counts for an account.
+    due_of: HashMap<AccountId, u64, FixedState>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    status: FreezeStatus,
+    revision: u32,
+    raised_ms: u64,
+}
+
+impl Record {
+    /// Whether the desk still waits for the funds to be caught.
+    fn is_open(self) -> bool {
+        use FreezeStatus::{Frozen, Raised, Released, Updated};
+        matches!(self.status, Raised | Updated | Frozen | Released)
+    }
+}
+
+/// One case's hold on an account, before its path is drawn.
+#[derive(Clone, Copy)]
+struct Hold {
+    lane: LaneIx,
+    units: Amount,
+    hops: u32,
+    node: u32,
+    moved_ms: u64,
+}
+
+impl FreezeDesk {
+    /// Looks at every account that the block touched, and at those whose rest
+    /// is over by its time.
+    pub(crate) fn end_block(
+        &mut self,
+        block: BlockIx,
+        touches: &[(AccountId, Touch)],
+        tracer: &Tracer,
+        world: World<'_>,
+        out: &mut Vec<FreezeRecommendation>,
+    ) {
+        let meta = world.history.block(block);
+        let mut touched: BTreeMap<AccountId, bool> = BTreeMap::new();
+        for (account, touch) in touches {
+            *touched.entry(*account).or_default() |= *touch == Touch::Destroyed;
+        }
+        for (account, destroyed) in touched {
+            self.look(account, Some(destroyed), block, tracer, world, out);
+        }
+        let chain = meta.chain.index();
+        while let Some((due, account)) = self.due[chain].first().copied() {
+            if due > meta.timestamp_ms {
+                break;
+            }
+            self.due[chain].pop_first();
+            if self.due_of.get(&account) == Some(&due) {
+                self.due_of.remove(&account);
+                self.look(account, None, block, tracer, world, out);
+            }
+        }
+    }
+
+    /// Looks at accounts whose claims changed without a transfer: a case or a
+    /// label came, changed or went. `block` is the head of their chain.
+    pub(crate) fn review(
+        &mut self,
+        account: AccountId,
+        block: BlockIx,
+        tracer: &Tracer,
+        world: World<'_>,
+        out: &mut Vec<FreezeRecommendation>,
+    ) {
+        self.look(account, None, block, tracer, world, out);
+    }
+
+    /// `touched`: a movement of the block touched the account; `true`: one
+    /// that destroyed its funds.
+    fn look(
+        &mut self,
+        account: AccountId,
+        touched: Option<bool>,
+        block: BlockIx,
+        tracer: &Tracer,
+        world: World<'_>,
+        out: &mut Vec<FreezeRecommendation>,
+    ) {
+        let service = world.labels.get(&account).is_some_and(|label| label.stop);
+        let holds = holds(account, service, tracer);
+        let most = holds.iter().map(|hold| hold.units).max().unwrap_or(0);
+        let enough = most >= world.config.freeze_min_units && most > 0;
+        let record = self
+            .records
+            .get(&account)
+            .copied()
+            .filter(|record| record.is_open());
+        let frozen = tracer.book.holding(account).frozen;
+        let status = match record {
+            Some(record) => next_status(record.status, touched, frozen, enough, holds.is_empty()),
+            None if !enough || frozen => None,
+            None if service => Some(FreezeStatus::Raised),
+            None => self.rest(account, &holds, block, world),
+        };
+        if let Some(status) = status {
+            out.push(self.record(account, status, &holds, block, tracer, world));
+        }
+    }
+
+    /// `Raised` if the units have rested long enough; else notes when they
+    /// will have.
+    fn rest(
+        &mut self,
+        account: AccountId,
+        holds: &[Hold],
+        block: BlockIx,
+        world: World<'_>,
+    ) -> Option<FreezeStatus> {
+        let meta = world.history.block(block);
+        let moved_ms = holds.iter().map(|hold| hold.moved_ms).max().unwrap_or(0);
+        let due_ms = moved_ms.saturating_add(world.config.freeze_rest_ms);
+        if due_ms <= meta.timestamp_ms {
+            return Some(FreezeStatus::Raised);
+        }
+        self.due_of.insert(account, due_ms);
+        self.due[meta.chain.index()].insert((due_ms, account));
+        None
+    }
+
+    fn record(
+        &mut self,
+        account: AccountId,
+        status: FreezeStatus,
+        holds: &[Hold],
+        block: BlockIx,
+        tracer: &Tracer,
+        world: World<'_>,
+    ) -> FreezeRecommendation {
+        let meta = world.history.block(block);
+        let before = self.records.get(&account).copied();
+        let raised_ms = match before {
+            Some(before) if status != FreezeStatus::Raised => before.raised_ms,
+            _ => meta.timestamp_ms,
+        };
+        let revision = before.map_or(1, |before| before.revision + 1);
+        self.records.insert(
+            account,
+            Record {
+                status,
+                revision,
+                raised_ms,
+            },
+        );
+        FreezeRecommendation {
+            account: world.graph.account(account),
+            revision,
+            status,
+            actor: actor(account, world),
+            block: meta.number,
+            timestamp_ms: meta.timestamp_ms,
+            raised_ms,
+            balance: tracer.book.holding(account).balance,
+            policy: world.config.policy,
+            claims: claims(holds, tracer, world),
+        }
+    }
+}
+
+/// The status after a look at an open record; `None`: nothing new to say.
+fn next_status(
+    status: FreezeStatus,
+    touched: Option<bool>,
+    frozen: bool,
+    enough: bool,
+    unclaimed: bool,
+) -> Option<FreezeStatus> {
+    use FreezeStatus::{Destroyed, Escaped, Frozen, Released, Updated, Withdrawn};
+    match touched {
+        None if unclaimed => Some(Withdrawn),
+        None => None,
+        Some(true) if unclaimed => Some(Destroyed),
+        Some(_) if frozen => Some(Frozen),
+        Some(_) if status == Frozen && enough => Some(Released),
+        Some(_) if enough => Some(Updated),
+        Some(_) => Some(Escaped),
+    }
+}
+
+fn actor(account: AccountId, world: World<'_>) -> Actor {
+    match world.labels.get(&account) {
+        Some(label) if label.stop || label.kind == "deposit" => Actor::Service {
+            entity: label.entity.clone(),
+            kind: label.kind.clone(),
+        },
+        _ => Actor::Issuer,
+    }
+}
+
+/// What each case holds in the account, or sent to it if it is a service's.
+fn holds(account: AccountId, service: bool, tracer: &Tracer) -> Vec<Hold> {
+    let mut holds: Vec<Hold> = if service {
+        let arrived = |(lane, state): (LaneIx, &crate::trace::Lane)| {
+            let arrival = state.arrivals.get(&account)?;
+            let (units, hops, node) = (arrival.units, arrival.hops, arrival.node);
+            Some(Hold {
+                lane,
+                units,
+                hops,
+                node,
+                moved_ms: 0,
+            })
+        };
+        tracer.lanes().filter_map(arrived).collect()
+    } else {
+        let held = tracer
+            .book
+            .taints(account)
+            .iter()
+            .filter(|taint| taint.units > 0);
+        held.map(|taint| Hold {
+            lane: taint.lane,
+            units: taint.units,
+            hops: taint.hops,
+            node: taint.node,
+            moved_ms: taint.moved_ms,
+        })
+        .collect()
+    };
+    holds.sort_by(|a, b| {
+        tracer
+            .lane(a.lane)
+            .case
+            .id
+            .cmp(&tracer.lane(b.lane).case.id)
+    });
+    holds
+}
+
+fn claims(holds: &[Hold], tracer: &Tracer, world: World<'_>) -> Vec<Claim> {
+    let claim = |hold: &Hold| {
+        let lane = tracer.lane(hold.lane);
+        let path = lane
+            .nodes
+            .get(hold.node as usize)
+            .map_or_else(Vec::new, |node| alert::path(lane, *node, world));
+        Claim {
+            case: lane.case.id.clone(),
+            tainted: hold.units,
+            hops: hold.hops,
+            path,
+        }
+    };
+    holds.iter().map(claim).collect()
+}
