@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs all tests, those against a real Kafka too.
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+Installs what is missing and runs all tests of usdt-flow, those against a real Kafka too.
+
+Usage: deploy/dev/test.sh [ARGS for cargo test]
+
+Environment:
+  KAFKA_BOOTSTRAP             use this broker (HOST:PORT) instead of starting a throw-away one
+  USDT_FLOW_REQUIRE_KAFKA=1   fail, rather than skip the Kafka tests, where no broker can be had
+USAGE
+}
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$here/../.."
+
+say() { printf 'test.sh: %s\n' "$*" >&2; }
+
+[[ ${1:-} != -h && ${1:-} != --help ]] || { usage; exit 0; }
+
+"$here/setup.sh"
+tests=(cargo test --workspace --locked "$@")
+
+if [[ -n ${KAFKA_BOOTSTRAP:-} ]]; then
+  say "the Kafka tests use the broker at $KAFKA_BOOTSTRAP"
+  exec "${tests[@]}"
+fi
+
+broker_can_be_had() {
+  if [[ ${USDT_FLOW_KAFKA_DOCKER:-0} == 1 ]]; then
+    docker info >/dev/null 2>&1 || { say "USDT_FLOW_KAFKA_DOCKER=1 is set, but docker's engine does not answer"; return 1; }
+  else
+    "$here/setup.sh" --with-kafka && "$here/kafka.sh" fetch >/dev/null
+  fi
+}
+
+if broker_can_be_had; then
+  # Compiled first: a broker that waits for a compiler only takes its memory.
+  cargo test --workspace --locked --no-run "$@"
+  exec "$here/kafka.sh" run -- "${tests[@]}"
+fi
+
+if [[ ${USDT_FLOW_REQUIRE_KAFKA:-0} == 1 ]]; then
+  say "no Kafka broker can be had, for the reason above, and USDT_FLOW_REQUIRE_KAFKA=1 forbids to skip its tests"
+  exit 1
+fi
+say "THE KAFKA TESTS ARE SKIPPED: no broker can be had, for the reason above"
+unset KAFKA_BOOTSTRAP
+exec "${tests[@]}"
