@@ -1,7 +1,7 @@
 //! What comes out of the engine: alerts with their proof, freeze
 //! recommendations, and events that could not be applied.
 
-use crate::{AccountKey, Address, Amount, BlockHash, Chain, Policy, TransferRef};
+use crate::{AccountKey, Address, Amount, BlockHash, Chain, LedgerEvent, Policy, TransferRef};
 
 /// One thing the shell must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,8 +245,10 @@ pub struct RefusedEvent {
     pub chain: Chain,
     /// Its block.
     pub block: u64,
-    /// Its index in [`crate::Block::events`].
-    pub index: usize,
+    /// Block time, Unix milliseconds.
+    pub timestamp_ms: u64,
+    /// The event itself.
+    pub event: LedgerEvent,
     /// Why.
     pub reason: Refusal,
 }
@@ -257,4 +259,13 @@ pub enum Refusal {
     /// The receiver's balance would exceed 2^64 − 1 base units, which no
     /// genuine supply of USDT allows.
     BalanceOverflow,
+}
+
+impl Refusal {
+    /// The name used in summaries and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Refusal::BalanceOverflow => "balance_overflow",
+        }
+    }
 }

@@ -251,13 +251,23 @@ impl Assembler {
         Ok(())
     }
 
-    /// Puts out the blocks that have waited long enough.
-    pub fn release(&mut self, out: &mut Vec<Assembled>) {
-        while self.held.len() > self.config.window_blocks
-            || (self.held_events > self.config.events_max && self.held.len() > 1)
-        {
+    /// Puts out the blocks that have waited long enough, up to but not
+    /// including block `below`: a partition of the input that has not come so
+    /// far may still tell of it. Too many events held are put out regardless.
+    pub fn release(&mut self, below: u64, out: &mut Vec<Assembled>) {
+        while let Some((first, _)) = self.held.first_key_value() {
+            let waited = self.held.len() > self.config.window_blocks && *first < below;
+            let full = self.held_events > self.config.events_max && self.held.len() > 1;
+            if !waited && !full {
+                break;
+            }
             self.release_first(out);
         }
+    }
+
+    /// The newest block held or released.
+    pub fn newest(&self) -> Option<u64> {
+        self.held.last_key_value().map(|(number, _)| *number).max(self.released)
     }
 
     /// Puts out every block that is held: nothing more is to come.

@@ -69,7 +69,7 @@ fn late_records_within_the_window_are_put_in_place() {
     let mut out = Vec::new();
     for event in [in_block(3, 7), in_block(1, 2), in_block(2, 0), in_block(1, 1), in_block(3, 4)] {
         assembler.push(event).unwrap();
-        assembler.release(&mut out);
+        assembler.release(u64::MAX, &mut out);
     }
     assert_eq!(shown(&out), ["1: [2]"], "three blocks are held, so the first goes");
     assert_eq!(assembler.held_blocks(), 2);
@@ -83,7 +83,7 @@ fn a_record_behind_the_window_is_handed_back() {
     let mut out = Vec::new();
     assembler.push(in_block(1, 0)).unwrap();
     assembler.push(in_block(2, 0)).unwrap();
-    assembler.release(&mut out);
+    assembler.release(u64::MAX, &mut out);
     let late = transfer(1, 8, LogIndex::InBlock(5), 1, 2, 5);
     assert_eq!(assembler.push(late), Err(Dropped::Late { block: 1, released: 1 }));
 }
@@ -95,7 +95,7 @@ fn repeats_are_known_before_and_after_release() {
     assembler.push(in_block(1, 0)).unwrap();
     assert_eq!(assembler.push(in_block(1, 0)), Err(Dropped::Duplicate));
     assembler.push(in_block(2, 1)).unwrap();
-    assembler.release(&mut out);
+    assembler.release(u64::MAX, &mut out);
     assert_eq!(assembler.push(in_block(1, 0)), Err(Dropped::Duplicate));
     let mut other = in_block(2, 1);
     other.action = transfer(2, 9, LogIndex::InBlock(1), 1, 2, 77).action;
@@ -202,7 +202,7 @@ fn a_removed_event_leaves_an_open_block_and_stops_at_a_closed_one() {
     let mut out = Vec::new();
     assembler.push(in_block(1, 0)).unwrap();
     assembler.push(in_block(2, 1)).unwrap();
-    assembler.release(&mut out);
+    assembler.release(u64::MAX, &mut out);
     let removed = |event: ChainEvent| ChainEvent { removed: true, ..event };
     assembler.push(removed(in_block(2, 1))).unwrap();
     assembler.push(in_block(2, 1)).expect("the other branch holds it too");
@@ -223,6 +223,20 @@ fn two_ways_of_numbering_logs_do_not_mix() {
 }
 
 #[test]
+fn a_block_waits_for_the_partition_that_lags() {
+    let mut assembler = assembler(1);
+    let mut out = Vec::new();
+    for number in 1..=4 {
+        assembler.push(in_block(number, u32::try_from(number).unwrap())).unwrap();
+    }
+    assembler.release(2, &mut out);
+    assert_eq!(shown(&out), ["1: [1]"]);
+    assert_eq!(assembler.newest(), Some(4));
+    assembler.release(u64::MAX, &mut out);
+    assert_eq!(shown(&out), ["1: [1]", "2: [2]", "3: [3]"]);
+}
+
+#[test]
 fn at_most_so_many_events_are_held() {
     let config = AssemblerConfig { window_blocks: 1_000, events_max: 3 };
     let mut assembler = Assembler::new(Chain::Tron, config);
@@ -230,7 +244,7 @@ fn at_most_so_many_events_are_held() {
     for block in 1..=5 {
         let index = u32::try_from(block).unwrap();
         assembler.push(in_block(block, index)).unwrap();
-        assembler.release(&mut out);
+        assembler.release(u64::MAX, &mut out);
     }
     assert_eq!(shown(&out), ["1: [1]", "2: [2]"]);
 }

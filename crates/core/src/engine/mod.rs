@@ -196,7 +196,7 @@ impl Engine {
         let told_before = effects.len();
         let mut touched = BTreeSet::new();
         let mut touches = Vec::new();
-        for (index, event) in block.events.iter().enumerate() {
+        for event in &block.events {
             match self.record(block.chain, ix, event)? {
                 Outcome::Nothing => {}
                 Outcome::Refused(reason) => {
