@@ -7,11 +7,9 @@ cd "$here/../.."
 
 "$here/setup.sh"
 
-quiet=(-q)
 if [[ ! -x ${CARGO_TARGET_DIR:-target}/release/usdt-flow ]]; then
   echo "demo.sh: building usdt-flow; the first build takes some minutes" >&2
-  quiet=()
 fi
-# Built apart from the run, so that a first build shows its progress and a demo only its own lines.
-cargo build --release --locked "${quiet[@]}" --bin usdt-flow
+# Built apart from the run, so that a build shows its progress and the demo prints only its own lines.
+cargo build --release --locked --bin usdt-flow
 exec cargo run --release --locked -q --bin usdt-flow -- demo "$@"

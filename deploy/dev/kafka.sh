@@ -19,7 +19,7 @@ PORT_TRIES_MAX=5
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${USDT_FLOW_CACHE:-$repo/.cache}
 home=$cache/kafka-$KAFKA_VERSION
-heap=${USDT_FLOW_KAFKA_HEAP:-1g}
+read -ra heap_options <<<"${KAFKA_HEAP_OPTS:--Xmx1g}"
 
 usage() {
   cat <<USAGE
@@ -45,7 +45,7 @@ Options:
 
 Environment:
   USDT_FLOW_CACHE            where fetched files are kept (default: .cache in the repository)
-  USDT_FLOW_KAFKA_HEAP       the broker's heap, as in java -Xmx (default: 1g)
+  KAFKA_HEAP_OPTS            Java's options for the broker's heap (default: -Xmx1g)
   USDT_FLOW_KAFKA_DOCKER=1   use the image apache/kafka:$KAFKA_VERSION instead of Java and Maven
 
 Examples:
@@ -274,7 +274,7 @@ launch() {
   format_once "$java" "$dir"
   # A session of its own: Ctrl-C on the terminal ends what uses the broker first. The lock (9) and
   # this script's outputs stay closed to it, or whoever waits for them would wait for the broker.
-  setsid "$java" "-Xmx$heap" "-Dusdt-flow.kafka.dir=$dir" \
+  setsid "$java" "${heap_options[@]}" "-Dusdt-flow.kafka.dir=$dir" \
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true \
     -Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd\'T\'HH:mm:ss.SSS \
     -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info \
