@@ -14,6 +14,7 @@ pub mod case_file;
 mod decode;
 mod error;
 mod ethereum_etl;
+mod field;
 mod java_tron;
 mod json_rpc;
 mod plain;
@@ -23,7 +24,8 @@ pub mod wire;
 
 pub use assembler::{Assembled, Assembler, AssemblerConfig, Dropped, Gap};
 pub use decode::{CsvLayout, Decoder, Format};
-pub use error::DecodeError;
+pub use error::{AddressFault, DecodeError};
+pub use tether::{multisig, usdt};
 
 use flow_core::{Action, Amount, BlockHash, Chain, TxHash};
 
