@@ -1,1 +1,15 @@
-//! stub
+//! Seeded USDT traffic with known answers, and the oracle that knows them.
+//!
+//! [`oracle`] works out taint the slow and obvious way; [`ledger_gen`] makes
+//! small ledgers full of corner cases to compare an engine with it;
+//! [`workload`] makes realistic traffic with planted crimes for demos and
+//! benches; [`feed`] writes blocks in the record formats that users have.
+//! What always holds: everything follows from one seed, in integers.
+//!
+//! Deliberately absent: the engine, clocks, files and network.
+
+mod dice;
+pub mod feed;
+pub mod ledger_gen;
+pub mod oracle;
+pub mod workload;
