@@ -1,0 +1,403 @@
+//! The values of the output records, field by field.
+//!
+//! The order of fields is the order of the JSON. Their documentation becomes
+//! the description in the published schemas, so it speaks to subscribers.
+
+use std::borrow::Cow;
+
+use flow_core::{
+    AccountKey, Actor, Alert, Amount, Chain, Claim, FreezeRecommendation, FreezeStatus, PathStep,
+    Policy, RiskLevel, Rule,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{ALERT_TYPE, FREEZE_TYPE, SCHEMA_VERSION, rfc3339_utc};
+use crate::address;
+
+/// Base units of USDT; in JSON a decimal string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Units(pub Amount);
+
+/// Tainted USDT moved where a subscriber should look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Alert")]
+pub struct AlertRecord {
+    /// Unique id of this record: the alert's id, a dot, the revision. Equals `ce_id`.
+    pub id: String,
+    /// The record's type.
+    #[schemars(extend("const" = ALERT_TYPE))]
+    pub r#type: String,
+    /// Block time of the triggering transfer, RFC 3339 in UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub time: String,
+    /// The chain.
+    #[schemars(extend("enum" = Chain::ALL.map(Chain::name)))]
+    pub chain: String,
+    /// Version of this layout.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
+    pub schema_version: u32,
+    /// Stable id of the alert: the same after redelivery, restart or replay.
+    #[schemars(regex(pattern = r"^[0-9a-f]{32}$"))]
+    pub alert_id: String,
+    /// 1 when first raised.
+    pub revision: u32,
+    /// Why it was raised.
+    #[schemars(extend("enum" = Rule::ALL.map(Rule::name)))]
+    pub rule: String,
+    /// How grave it is.
+    #[schemars(extend("enum" = ["Severe", "High", "Medium", "Low"]))]
+    pub risk_level: String,
+    /// `direct` at most one hop from a source, else `indirect`.
+    #[schemars(extend("enum" = ["direct", "indirect"]))]
+    pub exposure: String,
+    /// Which way the units went, seen from `address`.
+    #[schemars(extend("enum" = ["incoming", "outgoing"]))]
+    pub direction: String,
+    /// Id of the case whose units these are.
+    pub case: String,
+    /// The case's title.
+    pub case_title: Option<String>,
+    /// The case's category.
+    pub category: Option<String>,
+    /// How taint was attributed.
+    #[schemars(extend("enum" = Policy::ALL.map(Policy::name)))]
+    pub policy: String,
+    /// Version of that rule of attribution.
+    pub policy_version: u32,
+    /// The wallet that the alert is about, in the chain's own spelling.
+    pub address: String,
+    /// The other side of the triggering transfer.
+    pub counterparty: String,
+    /// Block of the triggering transfer. All figures hold as of that transfer.
+    pub block: u64,
+    /// Its transaction.
+    pub tx: String,
+    /// Its rank, from 0, among the USDT transfers of that transaction.
+    pub event_position: u32,
+    /// Base units that it moved.
+    pub amount: Units,
+    /// Tainted base units among them.
+    pub tainted: Units,
+    /// Tainted units per million moved, rounded down.
+    pub share_ppm: u64,
+    /// Base units that the wallet holds after it.
+    pub balance: Units,
+    /// Tainted base units that the wallet holds after it.
+    pub held: Units,
+    /// Transfers between the source and the wallet; 0 for a source.
+    pub hops: u32,
+    /// The service reached, if it is one.
+    pub service: Option<ServiceRecord>,
+    /// The threshold reached, in base units, for rule `threshold`.
+    pub threshold: Option<Units>,
+    /// Whether a case opened late raised this for the past.
+    pub retroactive: bool,
+    /// The transfers from the source to the wallet, oldest first.
+    pub path: Vec<PathRecord>,
+}
+
+/// A service that runs an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceRecord {
+    /// Who runs it.
+    pub entity: String,
+    /// What it is: exchange, bridge, mixer…
+    pub kind: String,
+}
+
+/// One transfer of a path of proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PathRecord {
+    /// Its block.
+    pub block: u64,
+    /// Block time, RFC 3339 in UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub time: String,
+    /// Its transaction.
+    pub tx: String,
+    /// Its rank, from 0, among the USDT transfers of that transaction.
+    pub event_position: u32,
+    /// The account debited.
+    pub from: String,
+    /// The account credited.
+    pub to: String,
+    /// Base units moved.
+    pub amount: Units,
+    /// Tainted base units among them.
+    pub tainted: Units,
+}
+
+/// What to freeze, and how far that has got. Confidential: whoever reads it can
+/// warn the holder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Freeze recommendation")]
+pub struct FreezeRecord {
+    /// Unique id of this record: chain, colon, address, dot, revision. Equals `ce_id`.
+    pub id: String,
+    /// The record's type.
+    #[schemars(extend("const" = FREEZE_TYPE))]
+    pub r#type: String,
+    /// Time of the block as of which all figures hold, RFC 3339 in UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub time: String,
+    /// The chain.
+    #[schemars(extend("enum" = Chain::ALL.map(Chain::name)))]
+    pub chain: String,
+    /// Version of this layout.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
+    pub schema_version: u32,
+    /// The account to freeze, in the chain's own spelling.
+    pub address: String,
+    /// Counts up from 1 with each record for the account.
+    pub revision: u32,
+    /// Where the recommendation's life stands.
+    #[schemars(extend("enum" = FreezeStatus::ALL.map(FreezeStatus::name)))]
+    pub status: String,
+    /// Who can act.
+    pub act_by: ActByRecord,
+    /// The USDT contract on that chain.
+    pub contract: String,
+    /// The block as of which all figures hold.
+    pub block: u64,
+    /// When the recommendation was first raised, RFC 3339 in UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub raised_time: String,
+    /// Base units that the account holds.
+    pub balance: Units,
+    /// The greatest claim of a case, in base units. Claims may overlap, so they
+    /// do not add up.
+    pub tainted: Units,
+    /// That claim per million of the balance, rounded down; 0 for an empty
+    /// account, null at a service, where units of many customers mix.
+    pub share_ppm: Option<u64>,
+    /// How taint was attributed.
+    #[schemars(extend("enum" = Policy::ALL.map(Policy::name)))]
+    pub policy: String,
+    /// Version of that rule of attribution.
+    pub policy_version: u32,
+    /// What each case claims, in the order of case ids.
+    pub claims: Vec<ClaimRecord>,
+    /// Always true: handle accordingly.
+    #[schemars(extend("const" = true))]
+    pub confidential: bool,
+}
+
+/// Who can act on a recommendation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ActByRecord {
+    /// `issuer` for a private wallet, `service` for an account at a service.
+    #[schemars(extend("enum" = ["issuer", "service"]))]
+    pub kind: String,
+    /// The service; null for the issuer.
+    pub entity: Option<String>,
+    /// What the account is there; null for the issuer.
+    pub service_kind: Option<String>,
+}
+
+/// What one case claims of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClaimRecord {
+    /// The case's id.
+    pub case: String,
+    /// Tainted base units: held there, or at a service arrived there in all.
+    pub tainted: Units,
+    /// They per million of the balance; see the recommendation's `share_ppm`.
+    pub share_ppm: Option<u64>,
+    /// Transfers between the source and the account.
+    pub hops: u32,
+    /// The transfers from the source to the account, oldest first.
+    pub path: Vec<PathRecord>,
+}
+
+impl From<&Alert> for AlertRecord {
+    fn from(alert: &Alert) -> Self {
+        let AccountKey { chain, address } = alert.subject;
+        let alert_id = hex::encode(alert.id.0);
+        AlertRecord {
+            id: format!("{alert_id}.{}", alert.revision),
+            r#type: ALERT_TYPE.to_owned(),
+            time: rfc3339_utc(alert.timestamp_ms),
+            chain: chain.name().to_owned(),
+            schema_version: SCHEMA_VERSION,
+            alert_id,
+            revision: alert.revision,
+            rule: alert.rule.name().to_owned(),
+            risk_level: risk_name(alert.risk).to_owned(),
+            exposure: if alert.hops <= 1 {
+                "direct"
+            } else {
+                "indirect"
+            }
+            .to_owned(),
+            direction: direction(alert.rule).to_owned(),
+            case: alert.case.clone(),
+            case_title: alert.case_title.clone(),
+            category: alert.category.clone(),
+            policy: alert.policy.name().to_owned(),
+            policy_version: alert.policy.version(),
+            address: address::format(chain, address),
+            counterparty: address::format(chain, alert.counterparty),
+            block: alert.block,
+            tx: address::format_tx(chain, alert.trigger.tx),
+            event_position: alert.trigger.position,
+            amount: Units(alert.amount),
+            tainted: Units(alert.tainted),
+            share_ppm: share_ppm(alert.tainted, alert.amount),
+            balance: Units(alert.balance),
+            held: Units(alert.held),
+            hops: alert.hops,
+            service: alert
+                .service
+                .clone()
+                .map(|(entity, kind)| ServiceRecord { entity, kind }),
+            threshold: alert.threshold.map(Units),
+            retroactive: alert.retroactive,
+            path: path(chain, &alert.path),
+        }
+    }
+}
+
+impl From<&FreezeRecommendation> for FreezeRecord {
+    fn from(recommendation: &FreezeRecommendation) -> Self {
+        let AccountKey { chain, address } = recommendation.account;
+        let address = address::format(chain, address);
+        let tainted = recommendation
+            .claims
+            .iter()
+            .map(|claim| claim.tainted)
+            .max()
+            .unwrap_or(0);
+        FreezeRecord {
+            id: format!("{chain}:{address}.{}", recommendation.revision),
+            r#type: FREEZE_TYPE.to_owned(),
+            time: rfc3339_utc(recommendation.timestamp_ms),
+            chain: chain.name().to_owned(),
+            schema_version: SCHEMA_VERSION,
+            address,
+            revision: recommendation.revision,
+            status: recommendation.status.name().to_owned(),
+            act_by: ActByRecord::from(&recommendation.actor),
+            contract: contract(chain).to_owned(),
+            block: recommendation.block,
+            raised_time: rfc3339_utc(recommendation.raised_ms),
+            balance: Units(recommendation.balance),
+            tainted: Units(tainted),
+            share_ppm: share_of_balance(recommendation, tainted),
+            policy: recommendation.policy.name().to_owned(),
+            policy_version: recommendation.policy.version(),
+            claims: recommendation
+                .claims
+                .iter()
+                .map(|claim| claim_record(recommendation, claim))
+                .collect(),
+            confidential: true,
+        }
+    }
+}
+
+impl From<&Actor> for ActByRecord {
+    fn from(actor: &Actor) -> Self {
+        match actor {
+            Actor::Issuer => ActByRecord {
+                kind: "issuer".to_owned(),
+                entity: None,
+                service_kind: None,
+            },
+            Actor::Service { entity, kind } => ActByRecord {
+                kind: "service".to_owned(),
+                entity: Some(entity.clone()),
+                service_kind: Some(kind.clone()),
+            },
+        }
+    }
+}
+
+impl Serialize for Units {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Units {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map(Units).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Units {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Units".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(0|[1-9][0-9]*)$" })
+    }
+}
+
+fn claim_record(recommendation: &FreezeRecommendation, claim: &Claim) -> ClaimRecord {
+    ClaimRecord {
+        case: claim.case.clone(),
+        tainted: Units(claim.tainted),
+        share_ppm: share_of_balance(recommendation, claim.tainted),
+        hops: claim.hops,
+        path: path(recommendation.account.chain, &claim.path),
+    }
+}
+
+fn path(chain: Chain, steps: &[PathStep]) -> Vec<PathRecord> {
+    let record = |step: &PathStep| PathRecord {
+        block: step.block,
+        time: rfc3339_utc(step.timestamp_ms),
+        tx: address::format_tx(chain, step.transfer.tx),
+        event_position: step.transfer.position,
+        from: address::format(chain, step.from),
+        to: address::format(chain, step.to),
+        amount: Units(step.amount),
+        tainted: Units(step.tainted),
+    };
+    steps.iter().map(record).collect()
+}
+
+fn share_of_balance(recommendation: &FreezeRecommendation, tainted: Amount) -> Option<u64> {
+    match recommendation.actor {
+        Actor::Issuer => Some(share_ppm(tainted, recommendation.balance)),
+        Actor::Service { .. } => None,
+    }
+}
+
+/// Rounds down, so that a share of 1 000 000 means all; 0 of nothing.
+fn share_ppm(tainted: Amount, amount: Amount) -> u64 {
+    let share = (u128::from(tainted) * 1_000_000)
+        .checked_div(u128::from(amount))
+        .unwrap_or(0);
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
+
+const fn direction(rule: Rule) -> &'static str {
+    match rule {
+        Rule::SourceMoved => "outgoing",
+        Rule::FirstReceipt | Rule::Threshold | Rule::CashOut => "incoming",
+    }
+}
+
+const fn risk_name(risk: RiskLevel) -> &'static str {
+    match risk {
+        RiskLevel::Severe => "Severe",
+        RiskLevel::High => "High",
+        RiskLevel::Medium => "Medium",
+        RiskLevel::Low => "Low",
+    }
+}
+
+const fn contract(chain: Chain) -> &'static str {
+    match chain {
+        Chain::Ethereum => "0xdAC17F958D2ee523a2206206994597C13D831ec7",
+        Chain::Tron => "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t",
+    }
+}

@@ -1,0 +1,266 @@
+//! The output records, byte for byte: one alert of each rule and one
+//! recommendation of each status, their headers, and the published schemas.
+
+use std::path::PathBuf;
+
+use flow_codec::wire::{
+    AlertRecord, FreezeRecord, Message, Units, alert_message, freeze_message, schemas,
+};
+use flow_core::{
+    AccountKey, Actor, Address, Alert, AlertId, BlockHash, Chain, Claim, FreezeRecommendation,
+    FreezeStatus, PathStep, Policy, RiskLevel, Rule, TransferRef, TxHash,
+};
+use serde_json::Value;
+
+const BLOCK_MS: u64 = 1_701_046_164_000;
+
+fn step(hop: u8, tainted: u64) -> PathStep {
+    PathStep {
+        transfer: TransferRef {
+            tx: TxHash([hop; 32]),
+            position: u32::from(hop) - 1,
+        },
+        block: 56_804_400 + u64::from(hop),
+        timestamp_ms: BLOCK_MS - 60_000 + u64::from(hop),
+        from: Address([hop; 20]),
+        to: Address([hop + 1; 20]),
+        amount: 3 * tainted,
+        tainted,
+    }
+}
+
+fn alert(rule: Rule, chain: Chain) -> Alert {
+    let moves_source = rule == Rule::SourceMoved;
+    let hops = if moves_source { 0 } else { 2 };
+    Alert {
+        id: AlertId([0xa5; 16]),
+        revision: 1,
+        rule,
+        risk: if moves_source {
+            RiskLevel::Severe
+        } else {
+            RiskLevel::Medium
+        },
+        case: "case-1".to_owned(),
+        case_title: (!moves_source).then(|| "Fake airdrop".to_owned()),
+        category: (!moves_source).then(|| "phishing".to_owned()),
+        policy: Policy::Haircut,
+        subject: AccountKey {
+            chain,
+            address: Address([3; 20]),
+        },
+        counterparty: Address([2; 20]),
+        trigger: TransferRef {
+            tx: TxHash([2; 32]),
+            position: 1,
+        },
+        block: 56_804_402,
+        block_hash: Some(BlockHash([0xb1; 32])),
+        timestamp_ms: BLOCK_MS,
+        amount: 30_000_000,
+        tainted: 10_000_000,
+        // Beyond what a JSON number can hold.
+        balance: 9_007_199_254_740_993,
+        held: 12_000_000,
+        hops,
+        service: (rule == Rule::CashOut)
+            .then(|| ("Alder Exchange".to_owned(), "exchange".to_owned())),
+        threshold: (rule == Rule::Threshold).then_some(10_000_000),
+        retroactive: rule == Rule::Threshold,
+        path: (1..=2)
+            .take(hops as usize)
+            .map(|hop| step(hop, 10_000_000))
+            .collect(),
+    }
+}
+
+fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
+    let chain = if status == FreezeStatus::Frozen {
+        Chain::Ethereum
+    } else {
+        Chain::Tron
+    };
+    let at_service = status == FreezeStatus::Updated;
+    let claim = |case: &str, tainted| Claim {
+        case: case.to_owned(),
+        tainted,
+        hops: 2,
+        path: vec![step(1, tainted), step(2, tainted)],
+    };
+    let is_empty = status == FreezeStatus::Escaped;
+    FreezeRecommendation {
+        account: AccountKey {
+            chain,
+            address: Address([3; 20]),
+        },
+        revision: 2,
+        status,
+        actor: if at_service {
+            Actor::Service {
+                entity: "Alder Exchange".to_owned(),
+                kind: "deposit".to_owned(),
+            }
+        } else {
+            Actor::Issuer
+        },
+        block: 56_804_500,
+        timestamp_ms: BLOCK_MS,
+        raised_ms: BLOCK_MS - 3_600_000,
+        balance: if is_empty { 0 } else { 3_000_000_000 },
+        policy: Policy::Haircut,
+        claims: if is_empty {
+            vec![]
+        } else {
+            vec![
+                claim("case-1", 1_000_000_000),
+                claim("case-2", 2_999_999_999),
+            ]
+        },
+    }
+}
+
+/// The record as people read it: headers, then the value laid out.
+fn shown(message: &Message) -> String {
+    let headers = message
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\n"));
+    let value = String::from_utf8(message.value.clone()).unwrap();
+    format!("{}\n{value}\n", headers.collect::<String>())
+}
+
+#[test]
+fn an_alert_of_each_rule() {
+    for rule in Rule::ALL {
+        let message = alert_message(&alert(rule, Chain::Tron));
+        insta::assert_snapshot!(format!("alert_{}", rule.name()), shown(&message));
+    }
+    let message = alert_message(&alert(Rule::FirstReceipt, Chain::Ethereum));
+    insta::assert_snapshot!("alert_ethereum", shown(&message));
+}
+
+#[test]
+fn a_recommendation_of_each_status() {
+    for status in FreezeStatus::ALL {
+        let message = freeze_message(&recommendation(status));
+        insta::assert_snapshot!(format!("freeze_{}", status.name()), shown(&message));
+    }
+}
+
+#[test]
+fn records_read_back_as_written() {
+    for rule in Rule::ALL {
+        let alert = alert(rule, Chain::Ethereum);
+        let read: AlertRecord = serde_json::from_slice(&alert_message(&alert).value).unwrap();
+        assert_eq!(read, AlertRecord::from(&alert));
+    }
+    for status in FreezeStatus::ALL {
+        let freeze = recommendation(status);
+        let read: FreezeRecord = serde_json::from_slice(&freeze_message(&freeze).value).unwrap();
+        assert_eq!(read, FreezeRecord::from(&freeze));
+    }
+}
+
+#[test]
+fn the_block_hash_is_a_header_and_no_part_of_the_value() {
+    let told = alert(Rule::FirstReceipt, Chain::Tron);
+    let untold = Alert {
+        block_hash: None,
+        ..told.clone()
+    };
+    let (told, untold) = (alert_message(&told), alert_message(&untold));
+    assert_eq!(told.value, untold.value);
+    let (last, rest) = told.headers.split_last().unwrap();
+    assert_eq!(*last, ("ce_blockhash", "b1".repeat(32)));
+    assert_eq!(rest, untold.headers);
+}
+
+#[test]
+fn units_are_decimal_strings_of_64_bits() {
+    assert_eq!(
+        serde_json::to_string(&Units(u64::MAX)).unwrap(),
+        "\"18446744073709551615\""
+    );
+    for bad in ["\"18446744073709551616\"", "\"-1\"", "\"\"", "\"1.5\"", "7"] {
+        assert!(serde_json::from_str::<Units>(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn shares_round_down_and_are_0_of_nothing() {
+    let share = |tainted, amount| {
+        let alert = Alert {
+            tainted,
+            amount,
+            ..alert(Rule::FirstReceipt, Chain::Tron)
+        };
+        AlertRecord::from(&alert).share_ppm
+    };
+    assert_eq!(share(1, 3), 333_333);
+    assert_eq!(share(u64::MAX - 1, u64::MAX), 999_999);
+    assert_eq!(share(u64::MAX, u64::MAX), 1_000_000);
+    assert_eq!(share(0, 0), 0);
+}
+
+fn schema_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas")
+}
+
+#[test]
+fn published_schemas_are_those_of_the_types() {
+    let updating = std::env::var_os("UPDATE_SCHEMAS").is_some();
+    for (name, schema) in schemas() {
+        let path = schema_folder().join(name);
+        let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+        if updating {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            published, text,
+            "docs/schemas/{name} differs from the types; \
+             run the test again with UPDATE_SCHEMAS=1 and commit the file"
+        );
+    }
+}
+
+#[test]
+fn every_field_written_is_described_and_required() {
+    let values = [
+        alert_message(&alert(Rule::CashOut, Chain::Tron)).value,
+        freeze_message(&recommendation(FreezeStatus::Raised)).value,
+    ];
+    for ((name, schema), value) in schemas().into_iter().zip(values) {
+        assert_eq!(
+            schema["$schema"], "http://json-schema.org/draft-07/schema#",
+            "{name}"
+        );
+        let value: Value = serde_json::from_slice(&value).unwrap();
+        let required = schema["required"].as_array().unwrap();
+        for field in value.as_object().unwrap().keys() {
+            let property = &schema["properties"][field];
+            assert!(
+                property["description"].is_string(),
+                "{name}: {field} is not described"
+            );
+            assert!(
+                required.contains(&Value::from(field.as_str())),
+                "{name}: {field}"
+            );
+        }
+        assert_eq!(
+            schema["properties"].as_object().unwrap().len(),
+            required.len(),
+            "{name}"
+        );
+    }
+}
+
+/// The index of topics points at every published schema.
+#[test]
+fn the_topic_index_refers_to_every_schema() {
+    let index = std::fs::read_to_string(schema_folder().join("../asyncapi.yaml")).unwrap();
+    for (name, _) in schemas() {
+        assert!(index.contains(&format!("./schemas/{name}")), "{name}");
+    }
+}
