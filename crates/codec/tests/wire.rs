@@ -125,7 +125,7 @@ fn shown(message: &Message) -> String {
         .headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}\n"));
-    let value = String::from_utf8(message.value.clone()).unwrap();
+    let value = String::from_utf8(message.value.clone()).expect("JSON is UTF-8");
     format!("{}\n{value}\n", headers.collect::<String>())
 }
 

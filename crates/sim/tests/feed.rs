@@ -259,7 +259,7 @@ fn formats_of_one_chain_write_nothing_for_the_other() {
     assert!(feed::ethereum_etl_token_transfer(&tron).is_empty());
 }
 
-/// A captured message, and the same transfer as the feed writes it.
+/// A message as a node writes it, and the same transfer from the feed.
 #[test]
 fn java_tron_has_the_shape_of_the_node() {
     let block = Block {
@@ -287,5 +287,6 @@ fn java_tron_has_the_shape_of_the_node() {
 }
 
 fn hex_array<const N: usize>(text: &str) -> [u8; N] {
-    hex::decode(text).unwrap().try_into().unwrap()
+    let bytes = hex::decode(text).expect("hex digits");
+    bytes.try_into().expect("as long as it should be")
 }

@@ -73,7 +73,7 @@ pub struct Planted {
     pub truth: Truth,
 }
 
-/// An endless supply of evidence: yields the blocks in the order of time.
+/// The traffic: yields the blocks of all chains in the order of time.
 #[derive(Clone, Debug)]
 pub struct Workload {
     config: WorkloadConfig,

@@ -1,9 +1,8 @@
 //! The honest traffic of one chain.
 //!
 //! A town has private wallets, some far busier than others, and exchanges with
-//! hot wallets, cold reserves at the issuer's hand, and deposit addresses that
-//! are swept. What always holds: nobody sends more than they have, so that no
-//! history is missing.
+//! hot wallets and deposit addresses that are swept now and then. What always
+//! holds: nobody sends more than they have, so that no history is missing.
 
 use std::collections::VecDeque;
 
