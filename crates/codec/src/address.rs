@@ -269,7 +269,11 @@ mod tests {
             fault(Chain::Tron, &format!("42{USDT_HEX}")),
             AddressFault::Prefix
         );
-        assert_eq!(fault(Chain::Ethereum, USDT), AddressFault::Character);
+        assert_eq!(fault(Chain::Ethereum, USDT), AddressFault::Length);
+        assert_eq!(
+            fault(Chain::Ethereum, &"xy".repeat(20)),
+            AddressFault::Character
+        );
         assert_eq!(
             fault(Chain::Ethereum, &format!("41{USDT_HEX}")),
             AddressFault::Length

@@ -339,12 +339,13 @@ mod tests {
     #[test]
     fn a_fifth_topic_and_half_a_topic_are_refused() {
         let word = format!("\"{}\"", "ab".repeat(32));
+        let word = word.as_str();
         let topics = |words: &[&str]| -> Topics {
             serde_json::from_str(&format!("[{}]", words.join(","))).unwrap()
         };
-        assert_eq!(topics(&[&word; 4]).words().unwrap(), [[0xab; 32]; 4]);
-        assert!(topics(&[&word; 5]).words().is_err());
-        assert!(topics(&[&word, "\"abab\"", &word]).words().is_err());
+        assert_eq!(topics(&[word; 4]).words().unwrap(), [[0xab; 32]; 4]);
+        assert!(topics(&[word; 5]).words().is_err());
+        assert!(topics(&[word, "\"abab\"", word]).words().is_err());
     }
 
     #[test]

@@ -63,6 +63,9 @@ fn value(text: &str, depth: u32, out: &mut Vec<Decoded>) -> Result<(), DecodeErr
     let depth = depth.checked_sub(1).ok_or(DecodeError::UnknownFormat)?;
     if text.starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(text)?;
+        if elements.is_empty() {
+            out.push(Decoded::Ignored(Ignored::OtherRecord));
+        }
         return elements
             .into_iter()
             .try_for_each(|element| value(element.get(), depth, out));
