@@ -13,19 +13,10 @@ pub(crate) fn build(finding: &Finding, tracer: &Tracer, world: World<'_>) -> Ale
     let block = world.history.block(transfer.block);
     let counterparty = if finding.subject == from { to } else { from };
     let subject = world.graph.account(finding.subject);
-    let trigger = TransferRef {
-        tx,
-        position: transfer.position,
-    };
-    let last = Node {
-        transfer: finding.transfer,
-        parent: finding.parent,
-        tainted: finding.tainted,
-    };
-    let label = world
-        .labels
-        .get(&finding.subject)
-        .filter(|_| finding.rule == Rule::CashOut);
+    let trigger = TransferRef { tx, position: transfer.position };
+    let last =
+        Node { transfer: finding.transfer, parent: finding.parent, tainted: finding.tainted };
+    let label = world.labels.get(&finding.subject).filter(|_| finding.rule == Rule::CashOut);
     Alert {
         id: alert_id(finding, lane, block.chain, trigger, &subject.address.0),
         revision: 1,
@@ -44,10 +35,7 @@ pub(crate) fn build(finding: &Finding, tracer: &Tracer, world: World<'_>) -> Ale
         amount: transfer.amount,
         tainted: finding.tainted,
         balance: tracer.book.holding(finding.subject).balance,
-        held: tracer
-            .book
-            .taint(finding.subject, finding.lane)
-            .map_or(0, |taint| taint.units),
+        held: tracer.book.taint(finding.subject, finding.lane).map_or(0, |taint| taint.units),
         hops: finding.hops,
         service: label.map(|label| (label.entity.clone(), label.kind.clone())),
         threshold: finding.threshold,
@@ -63,12 +51,7 @@ pub(crate) fn path(lane: &Lane, last: Node, world: World<'_>) -> Vec<PathStep> {
     loop {
         let (_, _, transfer, _) = world.graph.transfer(node.transfer);
         let block = world.history.block(transfer.block);
-        steps.push(world.graph.step(
-            node.transfer,
-            node.tainted,
-            block.number,
-            block.timestamp_ms,
-        ));
+        steps.push(world.graph.step(node.transfer, node.tainted, block.number, block.timestamp_ms));
         if node.parent == ROOT {
             break;
         }
@@ -88,12 +71,7 @@ fn alert_id(
     let mut hash = Sha256::new();
     // Variable-length parts carry their length, so that no two lists of parts
     // give the same bytes.
-    for text in [
-        chain.name(),
-        finding.rule.name(),
-        lane.policy.name(),
-        &lane.case.id,
-    ] {
+    for text in [chain.name(), finding.rule.name(), lane.policy.name(), &lane.case.id] {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text.as_bytes());
     }

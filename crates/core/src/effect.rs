@@ -29,12 +29,8 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Rule; 4] = [
-        Rule::FirstReceipt,
-        Rule::Threshold,
-        Rule::CashOut,
-        Rule::SourceMoved,
-    ];
+    pub const ALL: [Rule; 4] =
+        [Rule::FirstReceipt, Rule::Threshold, Rule::CashOut, Rule::SourceMoved];
 
     /// The name used in records and metrics.
     pub const fn name(self) -> &'static str {

@@ -115,11 +115,7 @@ impl FreezeDesk {
         let holds = holds(account, service, tracer);
         let most = holds.iter().map(|hold| hold.units).max().unwrap_or(0);
         let enough = most >= world.config.freeze_min_units && most > 0;
-        let record = self
-            .records
-            .get(&account)
-            .copied()
-            .filter(|record| record.is_open());
+        let record = self.records.get(&account).copied().filter(|record| record.is_open());
         let frozen = tracer.book.holding(account).frozen;
         let status = match record {
             Some(record) => next_status(record.status, touched, frozen, enough, holds.is_empty()),
@@ -168,14 +164,7 @@ impl FreezeDesk {
             _ => meta.timestamp_ms,
         };
         let revision = before.map_or(1, |before| before.revision + 1);
-        self.records.insert(
-            account,
-            Record {
-                status,
-                revision,
-                raised_ms,
-            },
-        );
+        self.records.insert(account, Record { status, revision, raised_ms });
         FreezeRecommendation {
             account: world.graph.account(account),
             revision,
@@ -213,10 +202,9 @@ fn next_status(
 
 fn actor(account: AccountId, world: World<'_>) -> Actor {
     match world.labels.get(&account) {
-        Some(label) if label.stop || label.kind == "deposit" => Actor::Service {
-            entity: label.entity.clone(),
-            kind: label.kind.clone(),
-        },
+        Some(label) if label.stop || label.kind == "deposit" => {
+            Actor::Service { entity: label.entity.clone(), kind: label.kind.clone() }
+        }
         _ => Actor::Issuer,
     }
 }
@@ -227,21 +215,11 @@ fn holds(account: AccountId, service: bool, tracer: &Tracer) -> Vec<Hold> {
         let arrived = |(lane, state): (LaneIx, &crate::trace::Lane)| {
             let arrival = state.arrivals.get(&account)?;
             let (units, hops, node) = (arrival.units, arrival.hops, arrival.node);
-            Some(Hold {
-                lane,
-                units,
-                hops,
-                node,
-                moved_ms: 0,
-            })
+            Some(Hold { lane, units, hops, node, moved_ms: 0 })
         };
         tracer.lanes().filter_map(arrived).collect()
     } else {
-        let held = tracer
-            .book
-            .taints(account)
-            .iter()
-            .filter(|taint| taint.units > 0);
+        let held = tracer.book.taints(account).iter().filter(|taint| taint.units > 0);
         held.map(|taint| Hold {
             lane: taint.lane,
             units: taint.units,
@@ -251,13 +229,7 @@ fn holds(account: AccountId, service: bool, tracer: &Tracer) -> Vec<Hold> {
         })
         .collect()
     };
-    holds.sort_by(|a, b| {
-        tracer
-            .lane(a.lane)
-            .case
-            .id
-            .cmp(&tracer.lane(b.lane).case.id)
-    });
+    holds.sort_by(|a, b| tracer.lane(a.lane).case.id.cmp(&tracer.lane(b.lane).case.id));
     holds
 }
 
@@ -268,12 +240,7 @@ fn claims(holds: &[Hold], tracer: &Tracer, world: World<'_>) -> Vec<Claim> {
             .nodes
             .get(hold.node as usize)
             .map_or_else(Vec::new, |node| alert::path(lane, *node, world));
-        Claim {
-            case: lane.case.id.clone(),
-            tainted: hold.units,
-            hops: hold.hops,
-            path,
-        }
+        Claim { case: lane.case.id.clone(), tainted: hold.units, hops: hold.hops, path }
     };
     holds.iter().map(claim).collect()
 }

@@ -81,32 +81,19 @@ impl TransferGraph {
         transfer: Transfer,
     ) -> Result<TransferId, GraphFull> {
         let ends = (NodeIndex::new(from.index()), NodeIndex::new(to.index()));
-        let edge = self
-            .graph
-            .try_add_edge(ends.0, ends.1, transfer)
-            .map_err(|_| GraphFull)?;
+        let edge = self.graph.try_add_edge(ends.0, ends.1, transfer).map_err(|_| GraphFull)?;
         self.txs.push(tx);
-        Ok(TransferId(
-            u32::try_from(edge.index()).map_err(|_| GraphFull)?,
-        ))
+        Ok(TransferId(u32::try_from(edge.index()).map_err(|_| GraphFull)?))
     }
 
     /// Ends, edge and transaction of a transfer.
     pub(crate) fn transfer(&self, id: TransferId) -> (AccountId, AccountId, Transfer, TxHash) {
         let edge = EdgeIndex::<u32>::new(id.0 as usize);
-        let (from, to) = self
-            .graph
-            .edge_endpoints(edge)
-            .expect("ids are given by add");
+        let (from, to) = self.graph.edge_endpoints(edge).expect("ids are given by add");
         let id_of = |node: NodeIndex<u32>| {
             AccountId(u32::try_from(node.index()).expect("node ids have 32 bits"))
         };
-        (
-            id_of(from),
-            id_of(to),
-            self.graph[edge],
-            self.txs[id.0 as usize],
-        )
+        (id_of(from), id_of(to), self.graph[edge], self.txs[id.0 as usize])
     }
 
     /// The transfer as a step of a path that carried `tainted` units.
@@ -119,10 +106,7 @@ impl TransferGraph {
     ) -> PathStep {
         let (from, to, transfer, tx) = self.transfer(id);
         PathStep {
-            transfer: TransferRef {
-                tx,
-                position: transfer.position,
-            },
+            transfer: TransferRef { tx, position: transfer.position },
             block,
             timestamp_ms,
             from: self.account(from).address,

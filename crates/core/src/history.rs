@@ -27,30 +27,12 @@ pub(crate) struct BlockMeta {
 /// One change of the ledger, by dense ids.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Movement {
-    Transfer {
-        id: TransferId,
-        from: AccountId,
-        to: AccountId,
-        amount: Amount,
-    },
-    Issue {
-        to: AccountId,
-        amount: Amount,
-    },
-    Redeem {
-        from: AccountId,
-        amount: Amount,
-    },
-    Destroy {
-        account: AccountId,
-        amount: Amount,
-    },
-    Freeze {
-        account: AccountId,
-    },
-    Release {
-        account: AccountId,
-    },
+    Transfer { id: TransferId, from: AccountId, to: AccountId, amount: Amount },
+    Issue { to: AccountId, amount: Amount },
+    Redeem { from: AccountId, amount: Amount },
+    Destroy { account: AccountId, amount: Amount },
+    Freeze { account: AccountId },
+    Release { account: AccountId },
 }
 
 /// See the module.
@@ -118,21 +100,14 @@ impl History {
         let transfers_end = next.map_or(graph.transfer_count(), |b| b.transfers_before);
         let others_end = next.map_or(self.others.len(), |b| b.others_before);
         let mut transfers = here.transfers_before..transfers_end;
-        let mut others = self.others[here.others_before..others_end]
-            .iter()
-            .peekable();
+        let mut others = self.others[here.others_before..others_end].iter().peekable();
         std::iter::from_fn(move || {
             if let Some((_, movement)) = others.next_if(|(before, _)| *before <= transfers.start) {
                 return Some(*movement);
             }
             let id = TransferId(u32::try_from(transfers.next()?).expect("ids have 32 bits"));
             let (from, to, transfer, _) = graph.transfer(id);
-            Some(Movement::Transfer {
-                id,
-                from,
-                to,
-                amount: transfer.amount,
-            })
+            Some(Movement::Transfer { id, from, to, amount: transfer.amount })
         })
     }
 }

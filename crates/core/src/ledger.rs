@@ -53,23 +53,13 @@ impl CaseTotals {
 
     /// Whether the identity holds.
     pub fn is_conserved(&self) -> bool {
-        let parts = [
-            self.held,
-            self.frozen,
-            self.redeemed,
-            self.destroyed,
-            self.dust,
-            self.horizon,
-        ];
+        let parts =
+            [self.held, self.frozen, self.redeemed, self.destroyed, self.dust, self.horizon];
         self.emitted == parts.iter().sum::<u128>() + self.service()
     }
 
     pub(crate) fn class(&mut self, frozen: bool) -> &mut u128 {
-        if frozen {
-            &mut self.frozen
-        } else {
-            &mut self.held
-        }
+        if frozen { &mut self.frozen } else { &mut self.held }
     }
 }
 
@@ -148,10 +138,7 @@ pub(crate) struct Book {
 impl Default for Book {
     fn default() -> Self {
         // Slot 0 is the empty list of every clean account.
-        Book {
-            holdings: Vec::new(),
-            taints: vec![Vec::new()],
-        }
+        Book { holdings: Vec::new(), taints: vec![Vec::new()] }
     }
 }
 
@@ -183,10 +170,7 @@ impl Book {
 
     pub(crate) fn taint(&self, id: AccountId, lane: LaneIx) -> Option<&Taint> {
         let taints = self.taints(id);
-        taints
-            .binary_search_by_key(&lane, |t| t.lane)
-            .ok()
-            .map(|at| &taints[at])
+        taints.binary_search_by_key(&lane, |t| t.lane).ok().map(|at| &taints[at])
     }
 
     /// The taint of that lane, made if absent; `true` if it was made.

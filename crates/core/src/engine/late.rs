@@ -29,8 +29,7 @@ impl Engine {
         self.lanes.insert(case.id.clone(), ix);
         let wallets = self.wallets(&case)?;
         if self.history.is_empty() {
-            self.tracer
-                .open(ix, Arc::new(case), self.config.policy, &wallets);
+            self.tracer.open(ix, Arc::new(case), self.config.policy, &wallets);
             return Ok(());
         }
         self.retrace(ix, Arc::new(case), &wallets, before, effects)
@@ -68,15 +67,8 @@ impl Engine {
         before: Option<Label>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
-        let now = self
-            .labels
-            .get(&account)
-            .filter(|label| label.stop)
-            .map(|label| &label.entity);
-        let before = before
-            .as_ref()
-            .filter(|label| label.stop)
-            .map(|label| &label.entity);
+        let now = self.labels.get(&account).filter(|label| label.stop).map(|label| &label.entity);
+        let before = before.as_ref().filter(|label| label.stop).map(|label| &label.entity);
         if now == before || self.history.is_empty() {
             return Ok(());
         }
@@ -101,19 +93,8 @@ impl Engine {
         before: Option<Lane>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
-        let Engine {
-            config,
-            graph,
-            history,
-            labels,
-            ..
-        } = &*self;
-        let world = World {
-            config,
-            graph,
-            history,
-            labels,
-        };
+        let Engine { config, graph, history, labels, .. } = &*self;
+        let world = World { config, graph, history, labels };
         let mut past = Tracer::default();
         past.book.grow(graph.account_count());
         for (account, amount) in history.opening() {
@@ -153,32 +134,14 @@ impl Engine {
     }
 
     fn review(&mut self, accounts: BTreeSet<AccountId>, effects: &mut Vec<Effect>) {
-        let Engine {
-            config,
-            graph,
-            history,
-            labels,
-            tracer,
-            desk,
-            heads,
-            ..
-        } = self;
-        let world = World {
-            config,
-            graph,
-            history,
-            labels,
-        };
+        let Engine { config, graph, history, labels, tracer, desk, heads, .. } = self;
+        let world = World { config, graph, history, labels };
         let mut records = Vec::new();
         for account in accounts {
             if let Some(head) = heads[graph.account(account).chain.index()] {
                 desk.review(account, head, tracer, world, &mut records);
             }
         }
-        effects.extend(
-            records
-                .into_iter()
-                .map(|record| Effect::Recommend(Box::new(record))),
-        );
+        effects.extend(records.into_iter().map(|record| Effect::Recommend(Box::new(record))));
     }
 }

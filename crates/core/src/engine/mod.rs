@@ -113,10 +113,7 @@ impl Engine {
     pub fn new(mut config: EngineConfig) -> Engine {
         config.thresholds.sort_unstable();
         config.thresholds.dedup();
-        Engine {
-            config,
-            ..Engine::default()
-        }
+        Engine { config, ..Engine::default() }
     }
 
     /// Loads balances from before the first event; clean unless a case says
@@ -130,18 +127,8 @@ impl Engine {
                 return Err(ApplyError::Opening(*amount, "a block was applied already"));
             }
             let id = self.intern(*account)?;
-            if self
-                .tracer
-                .book
-                .holding(id)
-                .balance
-                .checked_add(*amount)
-                .is_none()
-            {
-                return Err(ApplyError::Opening(
-                    *amount,
-                    "the account's balance overflows",
-                ));
+            if self.tracer.book.holding(id).balance.checked_add(*amount).is_none() {
+                return Err(ApplyError::Opening(*amount, "the account's balance overflows"));
             }
             self.see(id);
             self.history.push_opening(id, *amount);
@@ -181,10 +168,8 @@ impl Engine {
                 return Err(ApplyError::OutOfOrder { chain, block, head });
             }
         }
-        let has_events = block
-            .events
-            .iter()
-            .any(|event| !matches!(event.action, Action::Multisig(_)));
+        let has_events =
+            block.events.iter().any(|event| !matches!(event.action, Action::Multisig(_)));
         let ix = self
             .history
             .begin_block(block, has_events, self.graph.transfer_count())
@@ -200,11 +185,11 @@ impl Engine {
             match self.record(block.chain, ix, event)? {
                 Outcome::Nothing => {}
                 Outcome::Refused(reason) => {
-                    let (chain, block) = (block.chain, block.number);
                     effects.push(Effect::Refuse(RefusedEvent {
-                        chain,
-                        block,
-                        index,
+                        chain: block.chain,
+                        block: block.number,
+                        timestamp_ms: block.timestamp_ms,
+                        event: *event,
                         reason,
                     }));
                 }
@@ -215,37 +200,17 @@ impl Engine {
             }
         }
         for (account, _) in &touches {
-            touched.extend(
-                self.tracer
-                    .book
-                    .taints(*account)
-                    .iter()
-                    .map(|taint| taint.lane),
-            );
+            touched.extend(self.tracer.book.taints(*account).iter().map(|taint| taint.lane));
         }
-        self.check(touched, ix)
-            .inspect_err(|_| effects.truncate(told_before))?;
+        self.check(touched, ix).inspect_err(|_| effects.truncate(told_before))?;
         self.recommend(ix, &touches, effects);
         Ok(())
     }
 
     /// Traces a movement and tells what it showed.
     fn trace(&mut self, movement: Movement, block: BlockIx, effects: &mut Vec<Effect>) {
-        let Engine {
-            config,
-            graph,
-            history,
-            labels,
-            tracer,
-            notes,
-            ..
-        } = self;
-        let world = World {
-            config,
-            graph,
-            history,
-            labels,
-        };
+        let Engine { config, graph, history, labels, tracer, notes, .. } = self;
+        let world = World { config, graph, history, labels };
         tracer.apply(movement, world, block, notes);
         raise(tracer, notes, world, effects);
     }
@@ -268,24 +233,13 @@ impl Engine {
                 let (from, to) = (id(from)?, id(to)?);
                 return self.record_transfer(block, event, from, to, amount);
             }
-            Action::Issue { to, amount } => Movement::Issue {
-                to: id(to)?,
-                amount,
-            },
-            Action::Redeem { from, amount } => Movement::Redeem {
-                from: id(from)?,
-                amount,
-            },
-            Action::Destroy { account, amount } => Movement::Destroy {
-                account: id(account)?,
-                amount,
-            },
-            Action::BlacklistAdd { account } => Movement::Freeze {
-                account: id(account)?,
-            },
-            Action::BlacklistRemove { account } => Movement::Release {
-                account: id(account)?,
-            },
+            Action::Issue { to, amount } => Movement::Issue { to: id(to)?, amount },
+            Action::Redeem { from, amount } => Movement::Redeem { from: id(from)?, amount },
+            Action::Destroy { account, amount } => {
+                Movement::Destroy { account: id(account)?, amount }
+            }
+            Action::BlacklistAdd { account } => Movement::Freeze { account: id(account)? },
+            Action::BlacklistRemove { account } => Movement::Release { account: id(account)? },
         };
         match movement {
             Movement::Issue { amount: 0, .. }
@@ -296,8 +250,7 @@ impl Engine {
             }
             _ => {}
         }
-        self.history
-            .push_other(self.graph.transfer_count(), movement);
+        self.history.push_other(self.graph.transfer_count(), movement);
         Ok(Outcome::Moved(movement))
     }
 
@@ -318,28 +271,13 @@ impl Engine {
             return Ok(Outcome::Refused(Refusal::BalanceOverflow));
         }
         let log_index = event.log_index.unwrap_or(NO_LOG_INDEX);
-        let transfer = Transfer {
-            amount,
-            block,
-            position: event.position,
-            log_index,
-        };
+        let transfer = Transfer { amount, block, position: event.position, log_index };
         let id = self.graph.add(from, to, event.tx, transfer)?;
-        Ok(Outcome::Moved(Movement::Transfer {
-            id,
-            from,
-            to,
-            amount,
-        }))
+        Ok(Outcome::Moved(Movement::Transfer { id, from, to, amount }))
     }
 
     fn overflows(&self, account: AccountId, amount: Amount) -> bool {
-        self.tracer
-            .book
-            .holding(account)
-            .balance
-            .checked_add(amount)
-            .is_none()
+        self.tracer.book.holding(account).balance.checked_add(amount).is_none()
     }
 
     fn check(
@@ -352,11 +290,7 @@ impl Engine {
             if !lane.totals.is_conserved() {
                 let block = self.history.block(block);
                 let (chain, block) = (block.chain, block.number);
-                return Err(ApplyError::NotConserved {
-                    case: lane.case.id.clone(),
-                    chain,
-                    block,
-                });
+                return Err(ApplyError::NotConserved { case: lane.case.id.clone(), chain, block });
             }
         }
         Ok(())
@@ -368,28 +302,11 @@ impl Engine {
         touches: &[(AccountId, Touch)],
         effects: &mut Vec<Effect>,
     ) {
-        let Engine {
-            config,
-            graph,
-            history,
-            labels,
-            tracer,
-            desk,
-            ..
-        } = self;
-        let world = World {
-            config,
-            graph,
-            history,
-            labels,
-        };
+        let Engine { config, graph, history, labels, tracer, desk, .. } = self;
+        let world = World { config, graph, history, labels };
         let mut records = Vec::new();
         desk.end_block(block, touches, tracer, world, &mut records);
-        effects.extend(
-            records
-                .into_iter()
-                .map(|record| Effect::Recommend(Box::new(record))),
-        );
+        effects.extend(records.into_iter().map(|record| Effect::Recommend(Box::new(record))));
     }
 
     fn intern(&mut self, account: AccountKey) -> Result<AccountId, ApplyError> {

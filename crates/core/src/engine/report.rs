@@ -66,11 +66,7 @@ impl Engine {
             let mut sums = CaseTotals::default();
             for account in &lane.members {
                 let holding = self.tracer.book.holding(*account);
-                let units = self
-                    .tracer
-                    .book
-                    .taint(*account, *ix)
-                    .map_or(0, |taint| taint.units);
+                let units = self.tracer.book.taint(*account, *ix).map_or(0, |taint| taint.units);
                 if units > holding.balance {
                     return Err(self.not_conserved(id));
                 }

@@ -132,31 +132,21 @@ pub(crate) struct Tracer {
 
 impl Tracer {
     pub(crate) fn lane(&self, ix: LaneIx) -> &Lane {
-        self.lanes[ix as usize]
-            .as_ref()
-            .expect("taints name open lanes only")
+        self.lanes[ix as usize].as_ref().expect("taints name open lanes only")
     }
 
     pub(crate) fn lane_mut(&mut self, ix: LaneIx) -> &mut Lane {
-        self.lanes[ix as usize]
-            .as_mut()
-            .expect("taints name open lanes only")
+        self.lanes[ix as usize].as_mut().expect("taints name open lanes only")
     }
 
     /// Open lanes in the order of their slots.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (LaneIx, &Lane)> {
-        (0..)
-            .zip(&self.lanes)
-            .filter_map(|(ix, lane)| Some((ix, lane.as_ref()?)))
+        (0..).zip(&self.lanes).filter_map(|(ix, lane)| Some((ix, lane.as_ref()?)))
     }
 
     /// The lowest slot without a lane.
     pub(crate) fn free_slot(&self) -> LaneIx {
-        let at = self
-            .lanes
-            .iter()
-            .position(Option::is_none)
-            .unwrap_or(self.lanes.len());
+        let at = self.lanes.iter().position(Option::is_none).unwrap_or(self.lanes.len());
         LaneIx::try_from(at).expect("fewer than 2^32 cases")
     }
 
@@ -183,11 +173,7 @@ impl Tracer {
         );
         let mut wallets = accounts.iter();
         for source in &case.sources {
-            let Source::Wallet {
-                account,
-                since_block,
-            } = *source
-            else {
+            let Source::Wallet { account, since_block } = *source else {
                 continue;
             };
             let id = *wallets.next().expect("one id for each wallet source");
@@ -195,11 +181,7 @@ impl Tracer {
                 self.activate(ix, id);
             } else {
                 let queue = &mut self.pending[account.chain.index()];
-                queue.push(Pending {
-                    since_block,
-                    lane: ix,
-                    account: id,
-                });
+                queue.push(Pending { since_block, lane: ix, account: id });
                 queue.sort_unstable_by(|a, b| b.cmp(a));
             }
         }
@@ -208,16 +190,8 @@ impl Tracer {
     /// Puts the lane into its slot and its source transfers into the index.
     fn install(&mut self, ix: LaneIx, lane: Lane) {
         for source in &lane.case.sources {
-            if let Source::Transfer {
-                chain,
-                tx,
-                log_index,
-            } = *source
-            {
-                let lanes = self
-                    .source_transfers
-                    .entry((chain, tx, log_index))
-                    .or_default();
+            if let Source::Transfer { chain, tx, log_index } = *source {
+                let lanes = self.source_transfers.entry((chain, tx, log_index)).or_default();
                 if let Err(at) = lanes.binary_search(&ix) {
                     lanes.insert(at, ix);
                 }
@@ -239,11 +213,7 @@ impl Tracer {
             queue.retain(|pending| pending.lane != ix);
         }
         for source in &lane.case.sources {
-            if let Source::Transfer {
-                chain,
-                tx,
-                log_index,
-            } = *source
+            if let Source::Transfer { chain, tx, log_index } = *source
                 && let Some(lanes) = self.source_transfers.get_mut(&(chain, tx, log_index))
             {
                 lanes.retain(|lane| *lane != ix);
@@ -257,9 +227,7 @@ impl Tracer {
 
     /// Takes over a lane that another tracer followed through the same past.
     pub(crate) fn absorb(&mut self, mut past: Tracer, ix: LaneIx) {
-        let lane = past.lanes[ix as usize]
-            .take()
-            .expect("the lane that was traced");
+        let lane = past.lanes[ix as usize].take().expect("the lane that was traced");
         for account in &lane.members {
             if let Some(taint) = past.book.taint(*account, ix) {
                 *self.book.taint_entry(*account, ix).0 = *taint;
@@ -300,23 +268,8 @@ impl Tracer {
     ) {
         let now_ms = world.history.block(block).timestamp_ms;
         match movement {
-            Movement::Transfer {
-                id,
-                from,
-                to,
-                amount,
-            } => {
-                self.transfer(
-                    Transit {
-                        id,
-                        from,
-                        to,
-                        amount,
-                        now_ms,
-                    },
-                    world,
-                    notes,
-                );
+            Movement::Transfer { id, from, to, amount } => {
+                self.transfer(Transit { id, from, to, amount, now_ms }, world, notes);
             }
             Movement::Issue { to, amount } => self.credit_clean(to, amount),
             Movement::Redeem { from, amount } => {
@@ -345,12 +298,8 @@ impl Tracer {
     }
 
     fn activate(&mut self, ix: LaneIx, account: AccountId) {
-        let Holding {
-            balance, frozen, ..
-        } = *self.book.holding(account);
-        let lane = self.lanes[ix as usize]
-            .as_mut()
-            .expect("a lane opens before its sources");
+        let Holding { balance, frozen, .. } = *self.book.holding(account);
+        let lane = self.lanes[ix as usize].as_mut().expect("a lane opens before its sources");
         let (taint, new) = self.book.taint_entry(account, ix);
         if new {
             lane.members.push(account);
@@ -369,17 +318,10 @@ impl Tracer {
         let holding = self.book.holding_mut(account);
         holding.balance += amount;
         let frozen = holding.frozen;
-        for taint in self
-            .book
-            .taints_mut(account)
-            .iter_mut()
-            .filter(|taint| taint.source)
-        {
+        for taint in self.book.taints_mut(account).iter_mut().filter(|taint| taint.source) {
             taint.units += amount;
-            let totals = &mut self.lanes[taint.lane as usize]
-                .as_mut()
-                .expect("an open lane")
-                .totals;
+            let totals =
+                &mut self.lanes[taint.lane as usize].as_mut().expect("an open lane").totals;
             totals.emitted += u128::from(amount);
             *totals.class(frozen) += u128::from(amount);
         }
@@ -402,13 +344,9 @@ impl Tracer {
         bucket: fn(&mut CaseTotals) -> &mut u128,
     ) {
         self.cover_shortfall(account, amount);
-        let Holding {
-            balance, frozen, ..
-        } = *self.book.holding(account);
+        let Holding { balance, frozen, .. } = *self.book.holding(account);
         for taint in self.book.taints_mut(account) {
-            let lane = self.lanes[taint.lane as usize]
-                .as_mut()
-                .expect("an open lane");
+            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
             let moved = transfer::debit(taint, balance, amount, now_ms, lane.policy);
             *lane.totals.class(frozen) -= u128::from(moved);
             *bucket(&mut lane.totals) += u128::from(moved);
@@ -422,10 +360,8 @@ impl Tracer {
         }
         self.book.holding_mut(account).frozen = frozen;
         for taint in self.book.taints(account) {
-            let totals = &mut self.lanes[taint.lane as usize]
-                .as_mut()
-                .expect("an open lane")
-                .totals;
+            let totals =
+                &mut self.lanes[taint.lane as usize].as_mut().expect("an open lane").totals;
             *totals.class(!frozen) -= u128::from(taint.units);
             *totals.class(frozen) += u128::from(taint.units);
         }

@@ -27,9 +27,7 @@ pub(super) fn debit(
 impl Tracer {
     /// Applies a transfer of a positive amount between two accounts.
     pub(super) fn transfer(&mut self, transit: Transit, world: World<'_>, notes: &mut Notes) {
-        let Transit {
-            from, to, amount, ..
-        } = transit;
+        let Transit { from, to, amount, .. } = transit;
         self.cover_shortfall(from, amount);
         let mut parcels = std::mem::take(&mut self.parcels);
         parcels.clear();
@@ -48,30 +46,15 @@ impl Tracer {
 
     /// Debits each taint of the sender.
     fn collect(&mut self, transit: Transit, parcels: &mut Vec<Parcel>, notes: &mut Notes) {
-        let Transit {
-            id,
-            from,
-            amount,
-            now_ms,
-            ..
-        } = transit;
-        let Holding {
-            balance, frozen, ..
-        } = *self.book.holding(from);
+        let Transit { id, from, amount, now_ms, .. } = transit;
+        let Holding { balance, frozen, .. } = *self.book.holding(from);
         for taint in self.book.taints_mut(from) {
-            let lane = self.lanes[taint.lane as usize]
-                .as_mut()
-                .expect("an open lane");
+            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
             let units = debit(taint, balance, amount, now_ms, lane.policy);
             *lane.totals.class(frozen) -= u128::from(units);
             if units > 0 {
                 let hops = taint.hops.saturating_add(1);
-                parcels.push(Parcel {
-                    lane: taint.lane,
-                    units,
-                    hops,
-                    parent: taint.node,
-                });
+                parcels.push(Parcel { lane: taint.lane, units, hops, parent: taint.node });
             }
             if taint.source {
                 notes.findings.push(Finding {
@@ -104,12 +87,7 @@ impl Tracer {
             return;
         };
         for lane in lanes {
-            let parcel = Parcel {
-                lane: *lane,
-                units: transit.amount,
-                hops: 1,
-                parent: ROOT,
-            };
+            let parcel = Parcel { lane: *lane, units: transit.amount, hops: 1, parent: ROOT };
             let clean = match parcels.binary_search_by_key(lane, |parcel| parcel.lane) {
                 Ok(at) => transit.amount - std::mem::replace(&mut parcels[at], parcel).units,
                 Err(at) => {
@@ -117,10 +95,7 @@ impl Tracer {
                     transit.amount
                 }
             };
-            let totals = &mut self.lanes[*lane as usize]
-                .as_mut()
-                .expect("an open lane")
-                .totals;
+            let totals = &mut self.lanes[*lane as usize].as_mut().expect("an open lane").totals;
             totals.emitted += u128::from(clean);
         }
     }
@@ -128,21 +103,14 @@ impl Tracer {
     /// Rule 1 of a credit: all that an active source receives is tainted.
     fn taint_sources(&mut self, transit: Transit, parcels: &[Parcel]) {
         let frozen = self.book.holding(transit.to).frozen;
-        for taint in self
-            .book
-            .taints_mut(transit.to)
-            .iter_mut()
-            .filter(|taint| taint.source)
-        {
+        for taint in self.book.taints_mut(transit.to).iter_mut().filter(|taint| taint.source) {
             let arrived = parcels
                 .binary_search_by_key(&taint.lane, |parcel| parcel.lane)
                 .map_or(0, |at| parcels[at].units);
             taint.units += transit.amount;
             taint.moved_ms = transit.now_ms;
-            let totals = &mut self.lanes[taint.lane as usize]
-                .as_mut()
-                .expect("an open lane")
-                .totals;
+            let totals =
+                &mut self.lanes[taint.lane as usize].as_mut().expect("an open lane").totals;
             totals.emitted += u128::from(transit.amount - arrived);
             *totals.class(frozen) += u128::from(transit.amount);
         }
@@ -151,24 +119,14 @@ impl Tracer {
     /// Rules 2 to 5 of a credit.
     fn deliver(&mut self, parcel: Parcel, transit: Transit, world: World<'_>, notes: &mut Notes) {
         let to = transit.to;
-        if self
-            .book
-            .taint(to, parcel.lane)
-            .is_some_and(|taint| taint.source)
-        {
+        if self.book.taint(to, parcel.lane).is_some_and(|taint| taint.source) {
             notes.touches.push((to, Touch::Arrived));
             return;
         }
         let units = u128::from(parcel.units);
-        let lane = self.lanes[parcel.lane as usize]
-            .as_mut()
-            .expect("an open lane");
+        let lane = self.lanes[parcel.lane as usize].as_mut().expect("an open lane");
         if let Some(label) = world.labels.get(&to).filter(|label| label.stop) {
-            *lane
-                .totals
-                .services
-                .entry(label.entity.clone())
-                .or_default() += units;
+            *lane.totals.services.entry(label.entity.clone()).or_default() += units;
             self.arrive_at_service(parcel, transit, world, notes);
         } else if lane.case.max_hops.is_some_and(|most| parcel.hops > most) {
             lane.totals.horizon += units;
@@ -186,16 +144,10 @@ impl Tracer {
         world: World<'_>,
         notes: &mut Notes,
     ) {
-        let lane = self.lanes[parcel.lane as usize]
-            .as_mut()
-            .expect("an open lane");
+        let lane = self.lanes[parcel.lane as usize].as_mut().expect("an open lane");
         let arrival = lane.arrivals.entry(transit.to).or_insert_with(|| {
             lane.reached.push(transit.to);
-            Arrival {
-                units: 0,
-                hops: u32::MAX,
-                node: ROOT,
-            }
+            Arrival { units: 0, hops: u32::MAX, node: ROOT }
         });
         // A total above 2^64 units cannot be of genuine USDT; the bucket is exact.
         arrival.units = arrival.units.saturating_add(parcel.units);
@@ -204,9 +156,7 @@ impl Tracer {
             arrival.node = push_node(&mut lane.nodes, parcel, transit);
         }
         if parcel.units >= world.config.alert_min_units {
-            notes
-                .findings
-                .push(finding(Rule::CashOut, parcel, transit, None));
+            notes.findings.push(finding(Rule::CashOut, parcel, transit, None));
         }
         notes.touches.push((transit.to, Touch::Arrived));
     }
@@ -214,9 +164,7 @@ impl Tracer {
     /// Rule 5: the units are tainted at the receiver.
     fn hold(&mut self, parcel: Parcel, transit: Transit, world: World<'_>, notes: &mut Notes) {
         let frozen = self.book.holding(transit.to).frozen;
-        let lane = self.lanes[parcel.lane as usize]
-            .as_mut()
-            .expect("an open lane");
+        let lane = self.lanes[parcel.lane as usize].as_mut().expect("an open lane");
         let (taint, new) = self.book.taint_entry(transit.to, parcel.lane);
         if new {
             lane.members.push(transit.to);
@@ -230,14 +178,10 @@ impl Tracer {
         *lane.totals.class(frozen) += u128::from(parcel.units);
         if !taint.told && parcel.units >= world.config.alert_min_units {
             taint.told = true;
-            notes
-                .findings
-                .push(finding(Rule::FirstReceipt, parcel, transit, None));
+            notes.findings.push(finding(Rule::FirstReceipt, parcel, transit, None));
         }
         if let Some(threshold) = reach_threshold(taint, &world.config.thresholds) {
-            notes
-                .findings
-                .push(finding(Rule::Threshold, parcel, transit, Some(threshold)));
+            notes.findings.push(finding(Rule::Threshold, parcel, transit, Some(threshold)));
         }
         notes.touches.push((transit.to, Touch::Arrived));
     }
@@ -255,21 +199,12 @@ fn reach_threshold(taint: &mut Taint, thresholds: &[Amount]) -> Option<Amount> {
 
 fn push_node(nodes: &mut Vec<Node>, parcel: Parcel, transit: Transit) -> u32 {
     let ix = u32::try_from(nodes.len()).expect("fewer nodes than transfers");
-    nodes.push(Node {
-        transfer: transit.id,
-        parent: parcel.parent,
-        tainted: parcel.units,
-    });
+    nodes.push(Node { transfer: transit.id, parent: parcel.parent, tainted: parcel.units });
     ix
 }
 
 fn finding(rule: Rule, parcel: Parcel, transit: Transit, threshold: Option<Amount>) -> Finding {
-    let Parcel {
-        lane,
-        units,
-        hops,
-        parent,
-    } = parcel;
+    let Parcel { lane, units, hops, parent } = parcel;
     Finding {
         lane,
         rule,
