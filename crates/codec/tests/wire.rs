@@ -16,10 +16,7 @@ const BLOCK_MS: u64 = 1_701_046_164_000;
 
 fn step(hop: u8, tainted: u64) -> PathStep {
     PathStep {
-        transfer: TransferRef {
-            tx: TxHash([hop; 32]),
-            position: u32::from(hop) - 1,
-        },
+        transfer: TransferRef { tx: TxHash([hop; 32]), position: u32::from(hop) - 1 },
         block: 56_804_400 + u64::from(hop),
         timestamp_ms: BLOCK_MS - 60_000 + u64::from(hop),
         from: Address([hop; 20]),
@@ -36,24 +33,14 @@ fn alert(rule: Rule, chain: Chain) -> Alert {
         id: AlertId([0xa5; 16]),
         revision: 1,
         rule,
-        risk: if moves_source {
-            RiskLevel::Severe
-        } else {
-            RiskLevel::Medium
-        },
+        risk: if moves_source { RiskLevel::Severe } else { RiskLevel::Medium },
         case: "case-1".to_owned(),
         case_title: (!moves_source).then(|| "Fake airdrop".to_owned()),
         category: (!moves_source).then(|| "phishing".to_owned()),
         policy: Policy::Haircut,
-        subject: AccountKey {
-            chain,
-            address: Address([3; 20]),
-        },
+        subject: AccountKey { chain, address: Address([3; 20]) },
         counterparty: Address([2; 20]),
-        trigger: TransferRef {
-            tx: TxHash([2; 32]),
-            position: 1,
-        },
+        trigger: TransferRef { tx: TxHash([2; 32]), position: 1 },
         block: 56_804_402,
         block_hash: Some(BlockHash([0xb1; 32])),
         timestamp_ms: BLOCK_MS,
@@ -67,19 +54,12 @@ fn alert(rule: Rule, chain: Chain) -> Alert {
             .then(|| ("Alder Exchange".to_owned(), "exchange".to_owned())),
         threshold: (rule == Rule::Threshold).then_some(10_000_000),
         retroactive: rule == Rule::Threshold,
-        path: (1..=2)
-            .take(hops as usize)
-            .map(|hop| step(hop, 10_000_000))
-            .collect(),
+        path: (1..=2).take(hops as usize).map(|hop| step(hop, 10_000_000)).collect(),
     }
 }
 
 fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
-    let chain = if status == FreezeStatus::Frozen {
-        Chain::Ethereum
-    } else {
-        Chain::Tron
-    };
+    let chain = if status == FreezeStatus::Frozen { Chain::Ethereum } else { Chain::Tron };
     let at_service = status == FreezeStatus::Updated;
     let claim = |case: &str, tainted| Claim {
         case: case.to_owned(),
@@ -89,17 +69,11 @@ fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
     };
     let is_empty = status == FreezeStatus::Escaped;
     FreezeRecommendation {
-        account: AccountKey {
-            chain,
-            address: Address([3; 20]),
-        },
+        account: AccountKey { chain, address: Address([3; 20]) },
         revision: 2,
         status,
         actor: if at_service {
-            Actor::Service {
-                entity: "Alder Exchange".to_owned(),
-                kind: "deposit".to_owned(),
-            }
+            Actor::Service { entity: "Alder Exchange".to_owned(), kind: "deposit".to_owned() }
         } else {
             Actor::Issuer
         },
@@ -111,20 +85,14 @@ fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
         claims: if is_empty {
             vec![]
         } else {
-            vec![
-                claim("case-1", 1_000_000_000),
-                claim("case-2", 2_999_999_999),
-            ]
+            vec![claim("case-1", 1_000_000_000), claim("case-2", 2_999_999_999)]
         },
     }
 }
 
 /// The record as people read it: headers, then the value laid out.
 fn shown(message: &Message) -> String {
-    let headers = message
-        .headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\n"));
+    let headers = message.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
     let value = String::from_utf8(message.value.clone()).expect("JSON is UTF-8");
     format!("{}\n{value}\n", headers.collect::<String>())
 }
@@ -164,10 +132,7 @@ fn records_read_back_as_written() {
 #[test]
 fn the_block_hash_is_a_header_and_no_part_of_the_value() {
     let told = alert(Rule::FirstReceipt, Chain::Tron);
-    let untold = Alert {
-        block_hash: None,
-        ..told.clone()
-    };
+    let untold = Alert { block_hash: None, ..told.clone() };
     let (told, untold) = (alert_message(&told), alert_message(&untold));
     assert_eq!(told.value, untold.value);
     let (last, rest) = told.headers.split_last().unwrap();
@@ -177,10 +142,7 @@ fn the_block_hash_is_a_header_and_no_part_of_the_value() {
 
 #[test]
 fn units_are_decimal_strings_of_64_bits() {
-    assert_eq!(
-        serde_json::to_string(&Units(u64::MAX)).unwrap(),
-        "\"18446744073709551615\""
-    );
+    assert_eq!(serde_json::to_string(&Units(u64::MAX)).unwrap(), "\"18446744073709551615\"");
     for bad in ["\"18446744073709551616\"", "\"-1\"", "\"\"", "\"1.5\"", "7"] {
         assert!(serde_json::from_str::<Units>(bad).is_err(), "{bad}");
     }
@@ -189,11 +151,7 @@ fn units_are_decimal_strings_of_64_bits() {
 #[test]
 fn shares_round_down_and_are_0_of_nothing() {
     let share = |tainted, amount| {
-        let alert = Alert {
-            tainted,
-            amount,
-            ..alert(Rule::FirstReceipt, Chain::Tron)
-        };
+        let alert = Alert { tainted, amount, ..alert(Rule::FirstReceipt, Chain::Tron) };
         AlertRecord::from(&alert).share_ppm
     };
     assert_eq!(share(1, 3), 333_333);
@@ -231,28 +189,15 @@ fn every_field_written_is_described_and_required() {
         freeze_message(&recommendation(FreezeStatus::Raised)).value,
     ];
     for ((name, schema), value) in schemas().into_iter().zip(values) {
-        assert_eq!(
-            schema["$schema"], "http://json-schema.org/draft-07/schema#",
-            "{name}"
-        );
+        assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#", "{name}");
         let value: Value = serde_json::from_slice(&value).unwrap();
         let required = schema["required"].as_array().unwrap();
         for field in value.as_object().unwrap().keys() {
             let property = &schema["properties"][field];
-            assert!(
-                property["description"].is_string(),
-                "{name}: {field} is not described"
-            );
-            assert!(
-                required.contains(&Value::from(field.as_str())),
-                "{name}: {field}"
-            );
+            assert!(property["description"].is_string(), "{name}: {field} is not described");
+            assert!(required.contains(&Value::from(field.as_str())), "{name}: {field}");
         }
-        assert_eq!(
-            schema["properties"].as_object().unwrap().len(),
-            required.len(),
-            "{name}"
-        );
+        assert_eq!(schema["properties"].as_object().unwrap().len(), required.len(), "{name}");
     }
 }
 

@@ -40,12 +40,7 @@ pub fn random_ledger(seed: u64) -> RandomLedger {
     let pool = generator.source_pool(&mut dice, &blocks);
     let cases = cases(&mut dice, &pool);
     let labels = generator.labels(&mut dice);
-    RandomLedger {
-        blocks,
-        cases,
-        labels,
-        opening,
-    }
+    RandomLedger { blocks, cases, labels, opening }
 }
 
 /// How large amounts are. One choice for a whole ledger.
@@ -81,9 +76,8 @@ impl Generator {
             11..15 => Scale::Large,
             _ => Scale::Overflowing,
         };
-        let mut accounts: Vec<Address> = (0..dice.between(2, 6))
-            .map(|_| Address(dice.bytes()))
-            .collect();
+        let mut accounts: Vec<Address> =
+            (0..dice.between(2, 6)).map(|_| Address(dice.bytes())).collect();
         if dice.one_in(4) {
             accounts.push(Address::ZERO);
         }
@@ -97,10 +91,7 @@ impl Generator {
     }
 
     fn account(&self, dice: &mut Dice) -> AccountKey {
-        AccountKey {
-            chain: dice.pick(&Chain::ALL),
-            address: dice.pick(&self.accounts),
-        }
+        AccountKey { chain: dice.pick(&Chain::ALL), address: dice.pick(&self.accounts) }
     }
 
     fn amount(&mut self, dice: &mut Dice) -> Amount {
@@ -161,11 +152,7 @@ impl Generator {
             in_tx += 1;
             let tx = numbered_tx(*last_tx);
             let action = self.action(dice);
-            let number = if self.numbered_in_block {
-                in_block
-            } else {
-                in_tx
-            };
+            let number = if self.numbered_in_block { in_block } else { in_tx };
             let unnumbered = self.some_unnumbered && dice.one_in(3);
             events.push(LedgerEvent {
                 tx,
@@ -181,23 +168,10 @@ impl Generator {
         let account = dice.pick(&self.accounts);
         let other = dice.pick(&self.accounts);
         match dice.below(32) {
-            0..24 => Action::Transfer {
-                from: account,
-                to: other,
-                amount: self.amount(dice),
-            },
-            24 | 25 => Action::Issue {
-                to: account,
-                amount: self.amount(dice),
-            },
-            26 => Action::Redeem {
-                from: account,
-                amount: self.amount(dice),
-            },
-            27 => Action::Destroy {
-                account,
-                amount: self.amount(dice),
-            },
+            0..24 => Action::Transfer { from: account, to: other, amount: self.amount(dice) },
+            24 | 25 => Action::Issue { to: account, amount: self.amount(dice) },
+            26 => Action::Redeem { from: account, amount: self.amount(dice) },
+            27 => Action::Destroy { account, amount: self.amount(dice) },
             28 | 29 => Action::BlacklistAdd { account },
             30 => Action::BlacklistRemove { account },
             _ => Action::Multisig(multisig(dice, account)),
@@ -217,26 +191,15 @@ impl Generator {
         for _ in 0..dice.between(1, 6) {
             if dice.one_in(2) || numbered.is_empty() {
                 let account = self.account(dice);
-                let since_block = if dice.one_in(3) {
-                    0
-                } else {
-                    dice.between(0, last + 3)
-                };
+                let since_block = if dice.one_in(3) { 0 } else { dice.between(0, last + 3) };
                 if !account.address.is_reserved() {
-                    pool.push(Source::Wallet {
-                        account,
-                        since_block,
-                    });
+                    pool.push(Source::Wallet { account, since_block });
                 }
             } else {
                 let (chain, event, index) = numbered[dice.index(numbered.len())];
                 // Now and then the neighbour in the transaction, or nothing.
                 let log_index = index + u32::from(dice.one_in(6));
-                pool.push(Source::Transfer {
-                    chain,
-                    tx: event.tx,
-                    log_index,
-                });
+                pool.push(Source::Transfer { chain, tx: event.tx, log_index });
             }
         }
         pool
@@ -248,15 +211,7 @@ impl Generator {
             let account = self.account(dice);
             let entity = dice.pick(&["Alder", "Birch"]).to_owned();
             let kind = dice.pick(&["exchange", "bridge", "deposit"]).to_owned();
-            labels.insert(
-                account,
-                Label {
-                    account,
-                    entity,
-                    kind,
-                    stop: !dice.one_in(3),
-                },
-            );
+            labels.insert(account, Label { account, entity, kind, stop: !dice.one_in(3) });
         }
         labels.into_values().collect()
     }
@@ -273,14 +228,8 @@ fn cases(dice: &mut Dice, pool: &[Source]) -> Vec<Case> {
             } else {
                 (0..dice.between(1, 3)).map(|_| dice.pick(pool)).collect()
             },
-            min_units: if dice.one_in(2) {
-                0
-            } else {
-                dice.between(1, 6)
-            },
-            max_hops: dice
-                .one_in(2)
-                .then(|| u32::try_from(dice.below(4)).expect("below 4")),
+            min_units: if dice.one_in(2) { 0 } else { dice.between(1, 6) },
+            max_hops: dice.one_in(2).then(|| u32::try_from(dice.below(4)).expect("below 4")),
         })
         .collect()
 }
@@ -306,9 +255,7 @@ fn multisig(dice: &mut Dice, account: Address) -> MultisigAction {
     match dice.below(5) {
         0 => MultisigAction::Submission {
             id: Some(id),
-            call: dice
-                .one_in(2)
-                .then_some(MultisigCall::AddBlackList(account)),
+            call: dice.one_in(2).then_some(MultisigCall::AddBlackList(account)),
         },
         1 => MultisigAction::Confirmation { id, owner: account },
         2 => MultisigAction::Revocation { id, owner: account },

@@ -184,14 +184,7 @@ impl<'a> Trace<'a> {
             }
             Action::Issue { to, amount } => {
                 if amount > 0 && self.has_room(key(to), amount) {
-                    self.credit(
-                        key(to),
-                        Parcel {
-                            amount,
-                            tainted: 0,
-                            hops: 0,
-                        },
-                    );
+                    self.credit(key(to), Parcel { amount, tainted: 0, hops: 0 });
                 }
             }
             Action::Redeem { from, amount } => {
@@ -214,11 +207,7 @@ impl<'a> Trace<'a> {
     /// block: every unit that they hold turns tainted.
     fn activate_sources(&mut self, chain: Chain, number: u64) {
         for source in &self.case.sources {
-            let Source::Wallet {
-                account,
-                since_block,
-            } = *source
-            else {
+            let Source::Wallet { account, since_block } = *source else {
                 continue;
             };
             let due = account.chain == chain && since_block <= number;
@@ -232,10 +221,7 @@ impl<'a> Trace<'a> {
 
     /// An event that would carry a balance beyond 2^64 − 1 is left out whole.
     fn has_room(&self, account: AccountKey, amount: Amount) -> bool {
-        let balance = self
-            .accounts
-            .get(&account)
-            .map_or(0, |holding| holding.balance);
+        let balance = self.accounts.get(&account).map_or(0, |holding| holding.balance);
         balance.checked_add(amount).is_some()
     }
 
@@ -254,11 +240,7 @@ impl<'a> Trace<'a> {
         let tainted = moved_by_haircut(holding.balance, holding.tainted, amount);
         holding.balance -= amount;
         holding.tainted -= tainted;
-        Parcel {
-            amount,
-            tainted,
-            hops: hops_before + 1,
-        }
+        Parcel { amount, tainted, hops: hops_before + 1 }
     }
 
     /// If the transfer itself is a source, all of its units are tainted and one
@@ -270,22 +252,16 @@ impl<'a> Trace<'a> {
         parcel: Parcel,
     ) -> Parcel {
         let is_source = self.case.sources.iter().any(|source| match *source {
-            Source::Transfer {
-                chain: of,
-                tx,
-                log_index,
-            } => of == chain && tx == event.tx && Some(log_index) == event.log_index,
+            Source::Transfer { chain: of, tx, log_index } => {
+                of == chain && tx == event.tx && Some(log_index) == event.log_index
+            }
             Source::Wallet { .. } => false,
         });
         if !is_source {
             return parcel;
         }
         self.totals.emitted += u128::from(parcel.amount - parcel.tainted);
-        Parcel {
-            amount: parcel.amount,
-            tainted: parcel.amount,
-            hops: 1,
-        }
+        Parcel { amount: parcel.amount, tainted: parcel.amount, hops: 1 }
     }
 
     /// The first rule that applies decides; the units arrive in any case.
@@ -300,21 +276,13 @@ impl<'a> Trace<'a> {
             // Nothing tainted arrived, so no rule has anything to decide.
         } else if let Some(entity) = self.stops.get(&account) {
             *self.totals.service.entry((*entity).to_owned()).or_default() += tainted;
-        } else if self
-            .case
-            .max_hops
-            .is_some_and(|max_hops| parcel.hops > max_hops)
-        {
+        } else if self.case.max_hops.is_some_and(|max_hops| parcel.hops > max_hops) {
             self.totals.horizon += tainted;
         } else if parcel.tainted < self.case.min_units {
             self.totals.dust += tainted;
         } else {
             let held_some = holding.tainted > 0;
-            holding.hops = if held_some {
-                holding.hops.min(parcel.hops)
-            } else {
-                parcel.hops
-            };
+            holding.hops = if held_some { holding.hops.min(parcel.hops) } else { parcel.hops };
             holding.tainted += parcel.tainted;
         }
     }
@@ -327,11 +295,7 @@ impl<'a> Trace<'a> {
     fn counted(&self) -> Totals {
         let mut totals = self.totals.clone();
         for holding in self.accounts.values() {
-            let sum = if holding.frozen {
-                &mut totals.frozen
-            } else {
-                &mut totals.held
-            };
+            let sum = if holding.frozen { &mut totals.frozen } else { &mut totals.held };
             *sum += u128::from(holding.tainted);
         }
         totals
@@ -339,18 +303,10 @@ impl<'a> Trace<'a> {
 
     fn check(&self) {
         for (account, holding) in &self.accounts {
-            assert!(
-                holding.tainted <= holding.balance,
-                "more tainted than held: {account:?}"
-            );
+            assert!(holding.tainted <= holding.balance, "more tainted than held: {account:?}");
         }
         let totals = self.counted();
-        assert_eq!(
-            totals.emitted,
-            totals.accounted_for(),
-            "units got lost: {}",
-            self.case.id
-        );
+        assert_eq!(totals.emitted, totals.accounted_for(), "units got lost: {}", self.case.id);
     }
 
     fn answer(&self) -> CaseAnswer {
@@ -362,18 +318,10 @@ impl<'a> Trace<'a> {
                 account: *account,
                 balance: holding.balance,
                 tainted: holding.tainted,
-                hops: if self.active_sources.contains(account) {
-                    0
-                } else {
-                    holding.hops
-                },
+                hops: if self.active_sources.contains(account) { 0 } else { holding.hops },
                 frozen: holding.frozen,
             })
             .collect();
-        CaseAnswer {
-            case: self.case.id.clone(),
-            rows,
-            totals: self.counted(),
-        }
+        CaseAnswer { case: self.case.id.clone(), rows, totals: self.counted() }
     }
 }

@@ -18,47 +18,17 @@ fn owner(chain: Chain) -> Address {
 fn every_kind(chain: Chain) -> Block {
     let (a, b) = (Address([0x11; 20]), Address([0xab; 20]));
     let actions = [
-        Action::Transfer {
-            from: a,
-            to: b,
-            amount: 1_968_510_000,
-        },
-        Action::Transfer {
-            from: b,
-            to: a,
-            amount: u64::MAX,
-        },
-        Action::Transfer {
-            from: a,
-            to: a,
-            amount: 0,
-        },
-        Action::Issue {
-            to: owner(chain),
-            amount: 1_000_000_000_000,
-        },
-        Action::Redeem {
-            from: owner(chain),
-            amount: 5,
-        },
-        Action::Destroy {
-            account: b,
-            amount: 7,
-        },
+        Action::Transfer { from: a, to: b, amount: 1_968_510_000 },
+        Action::Transfer { from: b, to: a, amount: u64::MAX },
+        Action::Transfer { from: a, to: a, amount: 0 },
+        Action::Issue { to: owner(chain), amount: 1_000_000_000_000 },
+        Action::Redeem { from: owner(chain), amount: 5 },
+        Action::Destroy { account: b, amount: 7 },
         Action::BlacklistAdd { account: b },
         Action::BlacklistRemove { account: b },
-        Action::Multisig(MultisigAction::Submission {
-            id: Some(4_000),
-            call: None,
-        }),
-        Action::Multisig(MultisigAction::Confirmation {
-            id: 4_000,
-            owner: a,
-        }),
-        Action::Multisig(MultisigAction::Revocation {
-            id: 4_000,
-            owner: a,
-        }),
+        Action::Multisig(MultisigAction::Submission { id: Some(4_000), call: None }),
+        Action::Multisig(MultisigAction::Confirmation { id: 4_000, owner: a }),
+        Action::Multisig(MultisigAction::Revocation { id: 4_000, owner: a }),
         Action::Multisig(MultisigAction::Execution { id: 4_000 }),
         Action::Multisig(MultisigAction::ExecutionFailure { id: 4_000 }),
     ];
@@ -97,11 +67,9 @@ fn read(chain: Chain, format: Format, records: &[String]) -> Vec<Block> {
     let mut decoder = Decoder::new(Some(format));
     let mut decoded = Vec::new();
     for record in records {
-        decoder
-            .decode(record.as_bytes(), &mut decoded)
-            .unwrap_or_else(|error| {
-                panic!("{error}: {record}");
-            });
+        decoder.decode(record.as_bytes(), &mut decoded).unwrap_or_else(|error| {
+            panic!("{error}: {record}");
+        });
     }
     assemble(chain, decoded)
 }
@@ -170,10 +138,7 @@ fn ethereum_etl_logs_read_back_whole() {
 #[test]
 fn ethereum_etl_token_transfers_read_back_as_transfers() {
     let blocks = sample(Chain::Ethereum);
-    let records: Vec<String> = blocks
-        .iter()
-        .flat_map(feed::ethereum_etl_token_transfer)
-        .collect();
+    let records: Vec<String> = blocks.iter().flat_map(feed::ethereum_etl_token_transfer).collect();
     let read = read(Chain::Ethereum, Format::EthereumEtl, &records);
     let is_transfer = |action: &Action| matches!(action, Action::Transfer { .. });
     assert_eq!(read, reduced(&blocks, is_transfer, |_| {}));
@@ -198,9 +163,7 @@ fn java_tron_block_triggers_agree_with_the_blocks() {
     for block in &blocks {
         let record = feed::java_tron_block_trigger(block).expect("a TRON block");
         let mut decoded = Vec::new();
-        Decoder::new(Some(Format::JavaTron))
-            .decode(record.as_bytes(), &mut decoded)
-            .unwrap();
+        Decoder::new(Some(Format::JavaTron)).decode(record.as_bytes(), &mut decoded).unwrap();
         let headers: Vec<_> = decoded
             .iter()
             .filter_map(|one| match one {
@@ -224,10 +187,7 @@ fn plain_json_reads_back_whole() {
         let blocks = sample(chain);
         let records: Vec<String> = blocks.iter().flat_map(feed::plain_json).collect();
         let read = read(chain, Format::Plain, &records);
-        assert_eq!(
-            read,
-            reduced(&blocks, is_ledger_event, |block| block.hash = None)
-        );
+        assert_eq!(read, reduced(&blocks, is_ledger_event, |block| block.hash = None));
     }
 }
 
@@ -243,10 +203,7 @@ fn plain_csv_reads_back_whole() {
             decoder.decode_row(&layout, &row, &mut decoded).unwrap();
         }
         let read = assemble(chain, decoded);
-        assert_eq!(
-            read,
-            reduced(&blocks, is_ledger_event, |block| block.hash = None)
-        );
+        assert_eq!(read, reduced(&blocks, is_ledger_event, |block| block.hash = None));
     }
 }
 

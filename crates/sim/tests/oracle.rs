@@ -14,36 +14,17 @@ fn answers(engine: &Engine, cases: &[Case]) -> Vec<CaseAnswer> {
     let rows = engine.taint_rows();
     let totals = engine.case_totals();
     let answer = |case: &Case| {
-        let mine = rows
-            .iter()
-            .filter(|(id, _)| *id == case.id)
-            .map(|(_, row)| oracle_row(row));
+        let mine = rows.iter().filter(|(id, _)| *id == case.id).map(|(_, row)| oracle_row(row));
         let found = totals.iter().find(|(id, _)| *id == case.id);
         let (_, sums) = found.expect("every open case has totals");
-        CaseAnswer {
-            case: case.id.clone(),
-            rows: mine.collect(),
-            totals: oracle_totals(sums),
-        }
+        CaseAnswer { case: case.id.clone(), rows: mine.collect(), totals: oracle_totals(sums) }
     };
     cases.iter().map(answer).collect()
 }
 
 fn oracle_row(row: &AccountRow) -> Row {
-    let AccountRow {
-        account,
-        balance,
-        tainted,
-        hops,
-        frozen,
-    } = *row;
-    Row {
-        account,
-        balance,
-        tainted,
-        hops,
-        frozen,
-    }
+    let AccountRow { account, balance, tainted, hops, frozen } = *row;
+    Row { account, balance, tainted, hops, frozen }
 }
 
 fn oracle_totals(totals: &CaseTotals) -> Totals {
@@ -63,9 +44,7 @@ fn oracle_totals(totals: &CaseTotals) -> Totals {
 /// and `labels_at` blocks have gone by.
 fn run(ledger: &RandomLedger, cases_at: usize, labels_at: usize) -> Engine {
     let mut engine = Engine::new(EngineConfig::default());
-    engine
-        .load_opening(&ledger.opening)
-        .expect("opening balances fit");
+    engine.load_opening(&ledger.opening).expect("opening balances fit");
     let mut effects = Vec::new();
     for at in 0..=ledger.blocks.len() {
         let mut events = Vec::new();
@@ -77,27 +56,18 @@ fn run(ledger: &RandomLedger, cases_at: usize, labels_at: usize) -> Engine {
         }
         events.extend(ledger.blocks.get(at).cloned().map(Event::BlockCommitted));
         for event in events {
-            engine
-                .apply(event, &mut effects)
-                .expect("generated ledgers apply");
+            engine.apply(event, &mut effects).expect("generated ledgers apply");
         }
     }
     engine
 }
 
 fn oracle(ledger: &RandomLedger) -> Vec<CaseAnswer> {
-    trace(
-        &ledger.blocks,
-        &ledger.cases,
-        &ledger.labels,
-        &ledger.opening,
-    )
+    trace(&ledger.blocks, &ledger.cases, &ledger.labels, &ledger.opening)
 }
 
 fn seeds(parts: u64, part: u64) -> Range<u64> {
-    let count = std::env::var("FLOW_SIM_LEDGERS")
-        .ok()
-        .and_then(|text| text.parse().ok());
+    let count = std::env::var("FLOW_SIM_LEDGERS").ok().and_then(|text| text.parse().ok());
     let each = count.unwrap_or(10_000_u64).div_ceil(parts);
     part * each..(part + 1) * each
 }
@@ -107,11 +77,7 @@ fn agree_from_the_start(range: Range<u64>) {
         let ledger = random_ledger(seed);
         let engine = run(&ledger, 0, 0);
         engine.audit().expect("the books balance");
-        assert_eq!(
-            answers(&engine, &ledger.cases),
-            oracle(&ledger),
-            "seed {seed}"
-        );
+        assert_eq!(answers(&engine, &ledger.cases), oracle(&ledger), "seed {seed}");
     }
 }
 
@@ -133,11 +99,7 @@ fn cases_and_labels_known_late_end_in_the_same_state() {
         let at = |salt: u64| usize::try_from(seed / salt).expect("small") % (blocks + 1);
         let engine = run(&ledger, at(1), at(7));
         engine.audit().expect("the books balance");
-        assert_eq!(
-            answers(&engine, &ledger.cases),
-            oracle(&ledger),
-            "seed {seed}"
-        );
+        assert_eq!(answers(&engine, &ledger.cases), oracle(&ledger), "seed {seed}");
     }
 }
 
@@ -147,17 +109,10 @@ fn a_case_replaced_or_closed_leaves_no_trace() {
         let ledger = random_ledger(seed);
         let mut engine = run(&ledger, 0, 0);
         let (first, last) = (&ledger.cases[0], &ledger.cases[ledger.cases.len() - 1]);
-        let swapped = Case {
-            id: first.id.clone(),
-            ..last.clone()
-        };
+        let swapped = Case { id: first.id.clone(), ..last.clone() };
         let mut effects = Vec::new();
-        engine
-            .apply(Event::CaseOpened(swapped.clone()), &mut effects)
-            .expect("replaces");
-        engine
-            .apply(Event::CaseClosed(last.id.clone()), &mut effects)
-            .expect("closes");
+        engine.apply(Event::CaseOpened(swapped.clone()), &mut effects).expect("replaces");
+        engine.apply(Event::CaseClosed(last.id.clone()), &mut effects).expect("closes");
         let mut left: Vec<Case> = ledger.cases[..ledger.cases.len() - 1].to_vec();
         if let Some(case) = left.first_mut() {
             *case = swapped;
@@ -190,14 +145,8 @@ fn ledgers_reach_every_corner() {
             shared += usize::from(answer.rows.len() > 3);
         }
     }
-    let counts = [
-        sums.emitted,
-        sums.frozen,
-        sums.redeemed,
-        sums.destroyed,
-        sums.dust,
-        sums.horizon,
-    ];
+    let counts =
+        [sums.emitted, sums.frozen, sums.redeemed, sums.destroyed, sums.dust, sums.horizon];
     assert!(counts.iter().all(|count| *count >= 20), "{sums:?}");
     assert!(sums.service["any"] >= 20, "{sums:?}");
     assert!(frozen_rows >= 20 && far_rows >= 20 && shared >= 20);

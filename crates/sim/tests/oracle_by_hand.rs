@@ -11,10 +11,7 @@ fn account(name: char) -> Address {
 }
 
 fn key(name: char) -> AccountKey {
-    AccountKey {
-        chain: Chain::Tron,
-        address: account(name),
-    }
+    AccountKey { chain: Chain::Tron, address: account(name) }
 }
 
 fn tx(number: u8) -> TxHash {
@@ -22,11 +19,7 @@ fn tx(number: u8) -> TxHash {
 }
 
 fn pay(from: char, to: char, amount: Amount) -> Action {
-    Action::Transfer {
-        from: account(from),
-        to: account(to),
-        amount,
-    }
+    Action::Transfer { from: account(from), to: account(to), amount }
 }
 
 /// One block of TRON per action, numbered from 1; the log index is 0.
@@ -60,35 +53,20 @@ fn case(sources: &[Source]) -> Case {
 }
 
 fn wallet(name: char, since_block: u64) -> Source {
-    Source::Wallet {
-        account: key(name),
-        since_block,
-    }
+    Source::Wallet { account: key(name), since_block }
 }
 
 fn transfer(number: u8) -> Source {
-    Source::Transfer {
-        chain: Chain::Tron,
-        tx: tx(number),
-        log_index: 0,
-    }
+    Source::Transfer { chain: Chain::Tron, tx: tx(number), log_index: 0 }
 }
 
 fn stop(name: char) -> Label {
     let (entity, kind) = ("Alder".to_owned(), "exchange".to_owned());
-    Label {
-        account: key(name),
-        entity,
-        kind,
-        stop: true,
-    }
+    Label { account: key(name), entity, kind, stop: true }
 }
 
 fn solve(actions: &[Action], case: Case, labels: &[Label], opening: &[(char, u64)]) -> CaseAnswer {
-    let opening: Vec<_> = opening
-        .iter()
-        .map(|(name, amount)| (key(*name), *amount))
-        .collect();
+    let opening: Vec<_> = opening.iter().map(|(name, amount)| (key(*name), *amount)).collect();
     trace(&ledger(actions), &[case], labels, &opening).remove(0)
 }
 
@@ -97,16 +75,10 @@ fn text(answer: &CaseAnswer) -> String {
     let rows = answer.rows.iter().map(|row| {
         let name = char::from(row.account.address.0[0]);
         let frozen = if row.frozen { " frozen" } else { "" };
-        format!(
-            "{name} {}/{} hop {}{frozen}",
-            row.tainted, row.balance, row.hops
-        )
+        format!("{name} {}/{} hop {}{frozen}", row.tainted, row.balance, row.hops)
     });
     let totals = &answer.totals;
-    let service = totals
-        .service
-        .iter()
-        .map(|(entity, units)| format!("at {entity} {units}"));
+    let service = totals.service.iter().map(|(entity, units)| format!("at {entity} {units}"));
     let sums = [
         ("emitted", totals.emitted),
         ("redeemed", totals.redeemed),
@@ -114,14 +86,9 @@ fn text(answer: &CaseAnswer) -> String {
         ("dust", totals.dust),
         ("horizon", totals.horizon),
     ];
-    let sums = sums
-        .iter()
-        .filter(|(_, units)| *units > 0)
-        .map(|(name, units)| format!("{name} {units}"));
-    rows.chain(sums)
-        .chain(service)
-        .collect::<Vec<_>>()
-        .join("; ")
+    let sums =
+        sums.iter().filter(|(_, units)| *units > 0).map(|(name, units)| format!("{name} {units}"));
+    rows.chain(sums).chain(service).collect::<Vec<_>>().join("; ")
 }
 
 #[test]
@@ -141,24 +108,14 @@ fn haircut_rounds_down_and_the_sender_keeps_the_rest() {
 fn a_shortfall_adds_clean_units_first() {
     // B holds 4 tainted and sends 10: 6 clean units are added, so all 4 of 10
     // leave.
-    let answer = solve(
-        &[pay('A', 'B', 4), pay('B', 'C', 10)],
-        case(&[wallet('A', 0)]),
-        &[],
-        &[],
-    );
+    let answer = solve(&[pay('A', 'B', 4), pay('B', 'C', 10)], case(&[wallet('A', 0)]), &[], &[]);
     assert_eq!(text(&answer), "C 4/10 hop 2; emitted 4");
 }
 
 #[test]
 fn the_shortfall_of_a_source_is_emitted() {
     // A opens with 2 (emitted at once) and sends 5: 3 more are emitted.
-    let answer = solve(
-        &[pay('A', 'B', 5)],
-        case(&[wallet('A', 0)]),
-        &[],
-        &[('A', 2)],
-    );
+    let answer = solve(&[pay('A', 'B', 5)], case(&[wallet('A', 0)]), &[], &[('A', 2)]);
     assert_eq!(text(&answer), "B 5/5 hop 1; emitted 5");
 }
 
@@ -172,12 +129,7 @@ fn a_source_from_block_0_taints_its_opening_balance_without_any_event() {
 fn zero_amounts_and_self_transfers_change_nothing() {
     // Neither has a shortfall, and a source transfer to oneself emits nothing.
     let actions = [pay('A', 'A', 9), pay('B', 'B', 9), pay('A', 'B', 0)];
-    let answer = solve(
-        &actions,
-        case(&[wallet('A', 0), transfer(2), transfer(3)]),
-        &[],
-        &[],
-    );
+    let answer = solve(&actions, case(&[wallet('A', 0), transfer(2), transfer(3)]), &[], &[]);
     assert_eq!(text(&answer), "");
 }
 
@@ -206,12 +158,8 @@ fn multisig_steps_and_other_chains_wake_no_source() {
 #[test]
 fn tainted_units_that_reach_a_source_are_not_emitted_again() {
     // A emits 6. B sends back 4 of 8, 3 of them tainted: 1 more is emitted.
-    let answer = solve(
-        &[pay('A', 'B', 6), pay('B', 'A', 4)],
-        case(&[wallet('A', 0)]),
-        &[],
-        &[('B', 2)],
-    );
+    let answer =
+        solve(&[pay('A', 'B', 6), pay('B', 'A', 4)], case(&[wallet('A', 0)]), &[], &[('B', 2)]);
     assert_eq!(text(&answer), "A 4/4 hop 0; B 3/4 hop 1; emitted 7");
 }
 
@@ -231,11 +179,7 @@ fn a_source_transfer_taints_what_it_moves_with_hop_1() {
 
 #[test]
 fn a_source_transfer_needs_its_log_index() {
-    let other = Source::Transfer {
-        chain: Chain::Tron,
-        tx: tx(1),
-        log_index: 1,
-    };
+    let other = Source::Transfer { chain: Chain::Tron, tx: tx(1), log_index: 1 };
     let answer = solve(&[pay('A', 'B', 6)], case(&[other]), &[], &[]);
     assert_eq!(text(&answer), "");
 }
@@ -243,43 +187,27 @@ fn a_source_transfer_needs_its_log_index() {
 #[test]
 fn a_service_swallows_taint_and_pays_out_clean() {
     // X is also a service of which tracing knows nothing more: C stays clean.
-    let answer = solve(
-        &[pay('A', 'X', 5), pay('X', 'C', 5)],
-        case(&[wallet('A', 0)]),
-        &[stop('X')],
-        &[],
-    );
+    let answer =
+        solve(&[pay('A', 'X', 5), pay('X', 'C', 5)], case(&[wallet('A', 0)]), &[stop('X')], &[]);
     assert_eq!(text(&answer), "emitted 5; at Alder 5");
 }
 
 #[test]
 fn a_label_without_stop_changes_nothing() {
-    let label = Label {
-        stop: false,
-        ..stop('X')
-    };
+    let label = Label { stop: false, ..stop('X') };
     let answer = solve(&[pay('A', 'X', 5)], case(&[wallet('A', 0)]), &[label], &[]);
     assert_eq!(text(&answer), "X 5/5 hop 1; emitted 5");
 }
 
 #[test]
 fn a_source_that_is_a_service_is_a_source() {
-    let answer = solve(
-        &[pay('B', 'X', 5)],
-        case(&[wallet('X', 0)]),
-        &[stop('X')],
-        &[],
-    );
+    let answer = solve(&[pay('B', 'X', 5)], case(&[wallet('X', 0)]), &[stop('X')], &[]);
     assert_eq!(text(&answer), "X 5/5 hop 0; emitted 5");
 }
 
 #[test]
 fn the_service_rule_comes_before_horizon_and_dust() {
-    let strict = Case {
-        max_hops: Some(0),
-        min_units: 9,
-        ..case(&[wallet('A', 0)])
-    };
+    let strict = Case { max_hops: Some(0), min_units: 9, ..case(&[wallet('A', 0)]) };
     let answer = solve(&[pay('A', 'X', 5)], strict.clone(), &[stop('X')], &[]);
     assert_eq!(text(&answer), "emitted 5; at Alder 5");
     // And the horizon comes before dust.
@@ -289,10 +217,7 @@ fn the_service_rule_comes_before_horizon_and_dust() {
 
 #[test]
 fn units_beyond_the_horizon_arrive_clean() {
-    let near = Case {
-        max_hops: Some(1),
-        ..case(&[wallet('A', 0)])
-    };
+    let near = Case { max_hops: Some(1), ..case(&[wallet('A', 0)]) };
     let answer = solve(&[pay('A', 'B', 8), pay('B', 'C', 3)], near, &[], &[]);
     assert_eq!(text(&answer), "B 5/5 hop 1; emitted 8; horizon 3");
 }
@@ -300,10 +225,7 @@ fn units_beyond_the_horizon_arrive_clean() {
 #[test]
 fn fewer_than_min_units_are_dust() {
     // 3 is not fewer than 3; 2 is.
-    let coarse = Case {
-        min_units: 3,
-        ..case(&[wallet('A', 0)])
-    };
+    let coarse = Case { min_units: 3, ..case(&[wallet('A', 0)]) };
     let answer = solve(&[pay('A', 'B', 3), pay('A', 'C', 2)], coarse, &[], &[]);
     assert_eq!(text(&answer), "B 3/3 hop 1; emitted 5; dust 2");
 }
@@ -322,12 +244,8 @@ fn the_least_hop_counts_until_no_tainted_unit_is_left() {
 
 #[test]
 fn frozen_units_are_counted_apart_and_still_move() {
-    let freeze = Action::BlacklistAdd {
-        account: account('B'),
-    };
-    let release = Action::BlacklistRemove {
-        account: account('B'),
-    };
+    let freeze = Action::BlacklistAdd { account: account('B') };
+    let release = Action::BlacklistRemove { account: account('B') };
     let frozen = [pay('A', 'B', 4), freeze];
     let answer = solve(&frozen, case(&[wallet('A', 0)]), &[], &[]);
     assert_eq!(text(&answer), "B 4/4 hop 1 frozen; emitted 4");
@@ -344,14 +262,8 @@ fn redeemed_and_destroyed_units_leave_in_proportion() {
     let answer = solve(
         &[
             pay('A', 'B', 4),
-            Action::Redeem {
-                from: account('B'),
-                amount: 4,
-            },
-            Action::Destroy {
-                account: account('B'),
-                amount: 4,
-            },
+            Action::Redeem { from: account('B'), amount: 4 },
+            Action::Destroy { account: account('B'), amount: 4 },
         ],
         case(&[wallet('A', 0)]),
         &[],
@@ -362,10 +274,7 @@ fn redeemed_and_destroyed_units_leave_in_proportion() {
 
 #[test]
 fn issued_units_are_clean_except_in_a_source() {
-    let issue = |name| Action::Issue {
-        to: account(name),
-        amount: 5,
-    };
+    let issue = |name| Action::Issue { to: account(name), amount: 5 };
     let answer = solve(&[issue('A'), issue('B')], case(&[wallet('A', 0)]), &[], &[]);
     assert_eq!(text(&answer), "A 5/5 hop 0; emitted 5");
 }
@@ -373,12 +282,8 @@ fn issued_units_are_clean_except_in_a_source() {
 #[test]
 fn an_event_beyond_64_bits_is_left_out_whole() {
     // B has no room for 2 more, so A is not debited either.
-    let answer = solve(
-        &[pay('A', 'B', 2)],
-        case(&[wallet('A', 0)]),
-        &[],
-        &[('A', 1), ('B', u64::MAX - 1)],
-    );
+    let answer =
+        solve(&[pay('A', 'B', 2)], case(&[wallet('A', 0)]), &[], &[('A', 1), ('B', u64::MAX - 1)]);
     assert_eq!(text(&answer), "A 1/1 hop 0; emitted 1");
 }
 
@@ -403,9 +308,5 @@ fn products_take_128_bits() {
 fn cases_do_not_subtract_from_each_other() {
     let both = [case(&[wallet('A', 0)]), case(&[transfer(1)])];
     let answers = trace(&ledger(&[pay('A', 'B', 4)]), &both, &[], &[]);
-    assert!(
-        answers
-            .iter()
-            .all(|answer| text(answer) == "B 4/4 hop 1; emitted 4")
-    );
+    assert!(answers.iter().all(|answer| text(answer) == "B 4/4 hop 1; emitted 4"));
 }

@@ -23,17 +23,11 @@ fn oracle(workload: &Workload, blocks: &[Block]) -> Vec<CaseAnswer> {
 
 fn transfers(blocks: &[Block]) -> impl Iterator<Item = (AccountKey, AccountKey, u64)> {
     blocks.iter().flat_map(|block| {
-        let key = |address| AccountKey {
-            chain: block.chain,
-            address,
-        };
-        block
-            .events
-            .iter()
-            .filter_map(move |event| match event.action {
-                Action::Transfer { from, to, amount } => Some((key(from), key(to), amount)),
-                _ => None,
-            })
+        let key = |address| AccountKey { chain: block.chain, address };
+        block.events.iter().filter_map(move |event| match event.action {
+            Action::Transfer { from, to, amount } => Some((key(from), key(to), amount)),
+            _ => None,
+        })
     })
 }
 
@@ -44,19 +38,11 @@ fn assert_truth(workload: &Workload, blocks: &[Block], seed: u64) {
     for crime in [Crime::CashIn, Crime::Phishing, Crime::Pyramid] {
         let found = answers.iter().find(|answer| answer.case == crime.case_id());
         let answer = found.expect("every crime has its case");
-        let mine: Vec<_> = truth
-            .rests
-            .iter()
-            .filter(|rest| rest.crime == crime)
-            .collect();
+        let mine: Vec<_> = truth.rests.iter().filter(|rest| rest.crime == crime).collect();
         for rest in &mine {
             let row = answer.rows.iter().find(|row| row.account == rest.account);
             let row = row.expect("planted units rest there");
-            assert_eq!(
-                (row.balance, row.tainted),
-                (rest.units, rest.units),
-                "seed {seed}"
-            );
+            assert_eq!((row.balance, row.tainted), (rest.units, rest.units), "seed {seed}");
             assert_eq!(row.frozen, rest.frozen, "seed {seed}");
         }
         if crime == Crime::Pyramid {
@@ -65,13 +51,9 @@ fn assert_truth(workload: &Workload, blocks: &[Block], seed: u64) {
             continue;
         }
         assert_eq!(answer.rows.len(), mine.len(), "seed {seed}");
-        let reached = truth
-            .services
-            .iter()
-            .filter(|reached| reached.crime == crime);
-        let reached: BTreeMap<String, u128> = reached
-            .map(|of| (of.entity.to_owned(), u128::from(of.units)))
-            .collect();
+        let reached = truth.services.iter().filter(|reached| reached.crime == crime);
+        let reached: BTreeMap<String, u128> =
+            reached.map(|of| (of.entity.to_owned(), u128::from(of.units))).collect();
         assert_eq!(answer.totals.service, reached, "seed {seed}");
         assert_eq!(crime == Crime::CashIn, !reached.is_empty());
     }
@@ -88,10 +70,7 @@ fn planted_units_end_where_they_were_planned_to() {
 
 #[test]
 fn a_very_short_workload_still_holds_every_crime() {
-    let workload = Workload::new(WorkloadConfig {
-        blocks: 5,
-        ..small(7)
-    });
+    let workload = Workload::new(WorkloadConfig { blocks: 5, ..small(7) });
     let blocks: Vec<Block> = workload.clone().collect();
     assert_truth(&workload, &blocks, 7);
 }
@@ -107,10 +86,7 @@ fn the_engine_agrees_with_the_oracle_and_finds_no_history_missing() {
     let cases = planted.cases.iter().cloned().map(Event::CaseOpened);
     let labels = planted.labels.iter().cloned().map(Event::LabelSet);
     let mut effects = Vec::new();
-    for event in labels
-        .chain(cases)
-        .chain(blocks.iter().cloned().map(Event::BlockCommitted))
-    {
+    for event in labels.chain(cases).chain(blocks.iter().cloned().map(Event::BlockCommitted)) {
         engine.apply(event, &mut effects).unwrap();
     }
     assert_eq!(engine.stats().opening_units, opening);
@@ -153,10 +129,7 @@ fn blocks_follow_each_chains_clock() {
 
 #[test]
 fn one_chain_alone_has_the_crimes_of_that_chain() {
-    let config = WorkloadConfig {
-        chains: vec![Chain::Tron],
-        ..small(1)
-    };
+    let config = WorkloadConfig { chains: vec![Chain::Tron], ..small(1) };
     let workload = Workload::new(config);
     assert_eq!(workload.planted().cases.len(), 2);
     assert!(workload.clone().all(|block| block.chain == Chain::Tron));
@@ -174,16 +147,10 @@ fn traffic_is_uneven_and_partly_poisoned() {
             *degrees.entry(account).or_default() += 1;
         }
     }
-    assert!(
-        zeros * 100 > all && zeros * 20 < all,
-        "{zeros} of {all} move nothing"
-    );
+    assert!(zeros * 100 > all && zeros * 20 < all, "{zeros} of {all} move nothing");
     let mut degrees: Vec<usize> = degrees.into_values().collect();
     degrees.sort_unstable_by(|a, b| b.cmp(a));
     let busiest: usize = degrees[..degrees.len() / 50].iter().sum();
     let total: usize = degrees.iter().sum();
-    assert!(
-        busiest * 4 > total,
-        "2 % of accounts take {busiest} of {total} places"
-    );
+    assert!(busiest * 4 > total, "2 % of accounts take {busiest} of {total} places");
 }

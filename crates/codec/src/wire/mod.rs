@@ -59,11 +59,7 @@ pub fn alert_message(alert: &Alert) -> Message {
     if let Some(hash) = alert.block_hash {
         headers.push(("ce_blockhash", address::format_block_hash(chain, hash)));
     }
-    Message {
-        key,
-        headers,
-        value: json(&record),
-    }
+    Message { key, headers, value: json(&record) }
 }
 
 /// The recommendation as a message.
@@ -73,11 +69,7 @@ pub fn freeze_message(recommendation: &FreezeRecommendation) -> Message {
     let key = address::format_account(recommendation.account);
     let schema = "urn:usdt-flow:schema:freeze-recommendation:1";
     let headers = cloud_event(chain, &record.id, FREEZE_TYPE, &record.time, &key, schema);
-    Message {
-        key,
-        headers,
-        value: json(&record),
-    }
+    Message { key, headers, value: json(&record) }
 }
 
 fn cloud_event(

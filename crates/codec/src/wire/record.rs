@@ -224,12 +224,7 @@ impl From<&Alert> for AlertRecord {
             revision: alert.revision,
             rule: alert.rule.name().to_owned(),
             risk_level: risk_name(alert.risk).to_owned(),
-            exposure: if alert.hops <= 1 {
-                "direct"
-            } else {
-                "indirect"
-            }
-            .to_owned(),
+            exposure: if alert.hops <= 1 { "direct" } else { "indirect" }.to_owned(),
             direction: direction(alert.rule).to_owned(),
             case: alert.case.clone(),
             case_title: alert.case_title.clone(),
@@ -247,10 +242,7 @@ impl From<&Alert> for AlertRecord {
             balance: Units(alert.balance),
             held: Units(alert.held),
             hops: alert.hops,
-            service: alert
-                .service
-                .clone()
-                .map(|(entity, kind)| ServiceRecord { entity, kind }),
+            service: alert.service.clone().map(|(entity, kind)| ServiceRecord { entity, kind }),
             threshold: alert.threshold.map(Units),
             retroactive: alert.retroactive,
             path: path(chain, &alert.path),
@@ -262,12 +254,7 @@ impl From<&FreezeRecommendation> for FreezeRecord {
     fn from(recommendation: &FreezeRecommendation) -> Self {
         let AccountKey { chain, address } = recommendation.account;
         let address = address::format(chain, address);
-        let tainted = recommendation
-            .claims
-            .iter()
-            .map(|claim| claim.tainted)
-            .max()
-            .unwrap_or(0);
+        let tainted = recommendation.claims.iter().map(|claim| claim.tainted).max().unwrap_or(0);
         FreezeRecord {
             id: format!("{chain}:{address}.{}", recommendation.revision),
             r#type: FREEZE_TYPE.to_owned(),
@@ -299,11 +286,9 @@ impl From<&FreezeRecommendation> for FreezeRecord {
 impl From<&Actor> for ActByRecord {
     fn from(actor: &Actor) -> Self {
         match actor {
-            Actor::Issuer => ActByRecord {
-                kind: "issuer".to_owned(),
-                entity: None,
-                service_kind: None,
-            },
+            Actor::Issuer => {
+                ActByRecord { kind: "issuer".to_owned(), entity: None, service_kind: None }
+            }
             Actor::Service { entity, kind } => ActByRecord {
                 kind: "service".to_owned(),
                 entity: Some(entity.clone()),
@@ -373,9 +358,7 @@ fn share_of_balance(recommendation: &FreezeRecommendation, tainted: Amount) -> O
 
 /// Rounds down, so that a share of 1 000 000 means all; 0 of nothing.
 fn share_ppm(tainted: Amount, amount: Amount) -> u64 {
-    let share = (u128::from(tainted) * 1_000_000)
-        .checked_div(u128::from(amount))
-        .unwrap_or(0);
+    let share = (u128::from(tainted) * 1_000_000).checked_div(u128::from(amount)).unwrap_or(0);
     u64::try_from(share).unwrap_or(u64::MAX)
 }
 

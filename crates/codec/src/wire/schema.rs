@@ -13,22 +13,13 @@ use crate::case_file::{CaseRecord, LabelRecord};
 /// Each schema with the name of its file.
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
-        (
-            "alert.json",
-            written::<AlertRecord>("urn:usdt-flow:schema:alert:1"),
-        ),
+        ("alert.json", written::<AlertRecord>("urn:usdt-flow:schema:alert:1")),
         (
             "freeze-recommendation.json",
             written::<FreezeRecord>("urn:usdt-flow:schema:freeze-recommendation:1"),
         ),
-        (
-            "case.json",
-            read::<CaseRecord>("urn:usdt-flow:schema:case:1"),
-        ),
-        (
-            "label.json",
-            read::<LabelRecord>("urn:usdt-flow:schema:label:1"),
-        ),
+        ("case.json", read::<CaseRecord>("urn:usdt-flow:schema:case:1")),
+        ("label.json", read::<LabelRecord>("urn:usdt-flow:schema:label:1")),
     ]
 }
 

@@ -11,10 +11,7 @@ pub fn ethereum_etl_log(block: &Block) -> Vec<String> {
     if block.chain != Chain::Ethereum {
         return Vec::new();
     }
-    placed_logs(block)
-        .iter()
-        .map(|placed| etl_log(block, placed))
-        .collect()
+    placed_logs(block).iter().map(|placed| etl_log(block, placed)).collect()
 }
 
 /// The block's transfers as `ethereumetl stream` sends them to
@@ -23,18 +20,12 @@ pub fn ethereum_etl_token_transfer(block: &Block) -> Vec<String> {
     if block.chain != Chain::Ethereum {
         return Vec::new();
     }
-    placed_logs(block)
-        .iter()
-        .filter_map(|placed| etl_transfer(block, placed))
-        .collect()
+    placed_logs(block).iter().filter_map(|placed| etl_transfer(block, placed)).collect()
 }
 
 /// The block's logs as `eth_getLogs` answers them.
 pub fn json_rpc_log(block: &Block) -> Vec<String> {
-    placed_logs(block)
-        .iter()
-        .map(|placed| rpc_log(block, placed))
-        .collect()
+    placed_logs(block).iter().map(|placed| rpc_log(block, placed)).collect()
 }
 
 fn etl_log(block: &Block, placed: &PlacedLog) -> String {
@@ -102,18 +93,11 @@ fn rpc_log(block: &Block, placed: &PlacedLog) -> String {
 }
 
 fn topics(placed: &PlacedLog, separator: &str) -> String {
-    let topics: Vec<String> = placed
-        .log
-        .topics()
-        .iter()
-        .map(|topic| format!("\"0x{topic}\""))
-        .collect();
+    let topics: Vec<String> =
+        placed.log.topics().iter().map(|topic| format!("\"0x{topic}\"")).collect();
     topics.join(separator)
 }
 
 fn hash(block: &Block) -> String {
-    block.hash.map_or_else(
-        || "null".to_owned(),
-        |hash| format!("\"0x{}\"", hex::encode(hash.0)),
-    )
+    block.hash.map_or_else(|| "null".to_owned(), |hash| format!("\"0x{}\"", hex::encode(hash.0)))
 }

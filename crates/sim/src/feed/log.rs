@@ -106,21 +106,10 @@ pub(super) fn placed_logs(block: &Block) -> Vec<PlacedLog> {
         }
         for (extra, log) in (0_u32..).zip(logs(block.chain, &event.action)) {
             let rank = narrow(placed.len());
-            let in_tx = narrow(
-                placed
-                    .iter()
-                    .filter(|other| other.event.tx == event.tx)
-                    .count(),
-            );
+            let in_tx = narrow(placed.iter().filter(|other| other.event.tx == event.tx).count());
             let tx_index = narrow(txs.iter().position(|tx| *tx == event.tx).unwrap_or(0));
             let in_block = event.log_index.map_or(rank, |index| index + extra);
-            placed.push(PlacedLog {
-                log,
-                event: *event,
-                in_block,
-                in_tx,
-                tx_index,
-            });
+            placed.push(PlacedLog { log, event: *event, in_block, in_tx, tx_index });
         }
     }
     placed
@@ -146,18 +135,10 @@ fn logs(chain: Chain, action: &Action) -> Vec<Log> {
             ],
         )],
         Action::BlacklistAdd { account } => {
-            vec![usdt(
-                chain,
-                "AddedBlackList",
-                vec![blacklisted(chain, "_user", account)],
-            )]
+            vec![usdt(chain, "AddedBlackList", vec![blacklisted(chain, "_user", account)])]
         }
         Action::BlacklistRemove { account } => {
-            vec![usdt(
-                chain,
-                "RemovedBlackList",
-                vec![blacklisted(chain, "_user", account)],
-            )]
+            vec![usdt(chain, "RemovedBlackList", vec![blacklisted(chain, "_user", account)])]
         }
         Action::Multisig(step) => multisig(chain, step).into_iter().collect(),
     }
@@ -199,17 +180,10 @@ fn multisig(chain: Chain, step: MultisigAction) -> Option<Log> {
         Chain::Ethereum => ETHEREUM_OWNER,
         Chain::Tron => TRON_OWNER,
     };
-    let mut params: Vec<Param> = owner
-        .map(|owner| indexed("sender", Value::Address(owner)))
-        .into_iter()
-        .collect();
+    let mut params: Vec<Param> =
+        owner.map(|owner| indexed("sender", Value::Address(owner))).into_iter().collect();
     params.push(indexed("transactionId", Value::Uint(id)));
-    Some(Log {
-        contract,
-        name,
-        params,
-        topic0: topic0(name),
-    })
+    Some(Log { contract, name, params, topic0: topic0(name) })
 }
 
 fn usdt(chain: Chain, name: &'static str, params: Vec<Param>) -> Log {
@@ -217,36 +191,19 @@ fn usdt(chain: Chain, name: &'static str, params: Vec<Param>) -> Log {
         Chain::Ethereum => ETHEREUM_USDT,
         Chain::Tron => TRON_USDT,
     };
-    Log {
-        contract,
-        name,
-        params,
-        topic0: topic0(name),
-    }
+    Log { contract, name, params, topic0: topic0(name) }
 }
 
 fn indexed(name: &'static str, value: Value) -> Param {
-    Param {
-        name,
-        indexed: true,
-        value,
-    }
+    Param { name, indexed: true, value }
 }
 
 fn plain(name: &'static str, value: Value) -> Param {
-    Param {
-        name,
-        indexed: false,
-        value,
-    }
+    Param { name, indexed: false, value }
 }
 
 fn blacklisted(chain: Chain, name: &'static str, account: Address) -> Param {
-    Param {
-        name,
-        indexed: chain == Chain::Tron,
-        value: Value::Address(account),
-    }
+    Param { name, indexed: chain == Chain::Tron, value: Value::Address(account) }
 }
 
 /// Keccak-256 of the event's signature.

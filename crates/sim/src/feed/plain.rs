@@ -20,10 +20,7 @@ pub fn plain_csv(block: &Block) -> Vec<String> {
             fields.name,
             fields.from.unwrap_or_default(),
             fields.to.unwrap_or_default(),
-            fields
-                .amount
-                .map(|amount| amount.to_string())
-                .unwrap_or_default(),
+            fields.amount.map(|amount| amount.to_string()).unwrap_or_default(),
         ))
     });
     rows.collect()
@@ -73,18 +70,10 @@ impl Fields {
             Action::Multisig(_) => return None,
         };
         let text = |address: Address| address::format(chain, address);
-        Some(Fields {
-            name,
-            from: from.map(text),
-            to: to.map(text),
-            amount,
-        })
+        Some(Fields { name, from: from.map(text), to: to.map(text), amount })
     }
 }
 
 fn index(event: &LedgerEvent) -> String {
-    event
-        .log_index
-        .map(|index| index.to_string())
-        .unwrap_or_default()
+    event.log_index.map(|index| index.to_string()).unwrap_or_default()
 }

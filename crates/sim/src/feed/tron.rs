@@ -19,10 +19,7 @@ pub fn java_tron(block: &Block) -> Vec<String> {
     if block.chain != Chain::Tron {
         return Vec::new();
     }
-    placed_logs(block)
-        .iter()
-        .map(|placed| contract_event(block, placed))
-        .collect()
+    placed_logs(block).iter().map(|placed| contract_event(block, placed)).collect()
 }
 
 /// The block as a `blockTrigger` message. TRON only.
@@ -58,11 +55,7 @@ fn contract_event(block: &Block, placed: &PlacedLog) -> String {
         .hash
         .map(|hash| format!("\"blockHash\":\"{}\",", hex::encode(hash.0)))
         .unwrap_or_default();
-    let types: Vec<&str> = log
-        .params
-        .iter()
-        .map(|param| param.value.type_name())
-        .collect();
+    let types: Vec<&str> = log.params.iter().map(|param| param.value.type_name()).collect();
     let declared: Vec<String> = log
         .params
         .iter()
@@ -99,12 +92,7 @@ fn contract_event(block: &Block, placed: &PlacedLog) -> String {
 
 /// Each value twice, as the plugin writes it: by position, then by name.
 fn named_values(params: &[Param], indexed: bool) -> String {
-    let chosen = || {
-        params
-            .iter()
-            .enumerate()
-            .filter(|(_, param)| param.indexed == indexed)
-    };
+    let chosen = || params.iter().enumerate().filter(|(_, param)| param.indexed == indexed);
     let by_position =
         chosen().map(|(at, param)| format!("\"{at}\":{}", quoted(&text(param.value))));
     let by_name =

@@ -100,11 +100,7 @@ pub(super) fn plan(towns: &mut [Town], slots: u64, dice: &mut Dice) -> Plan {
         truth: Truth::default(),
     };
     for crime in [Crime::CashIn, Crime::Phishing, Crime::Pyramid] {
-        let chain = if crime == Crime::Phishing {
-            Chain::Ethereum
-        } else {
-            Chain::Tron
-        };
+        let chain = if crime == Crime::Phishing { Chain::Ethereum } else { Chain::Tron };
         let Some(town) = towns.iter().find(|town| town.chain() == chain) else {
             continue;
         };
@@ -180,8 +176,7 @@ impl<'a> Scheme<'a> {
         self.opening.push((self.town.key(victim), loot));
         let tx = TxHash(self.dice.bytes());
         let thief = self.wallet();
-        self.steps
-            .push((250, Some(tx), vec![pay(victim, thief, loot)]));
+        self.steps.push((250, Some(tx), vec![pay(victim, thief, loot)]));
         self.purses.insert(thief, loot);
         let (mut holder, mut amount) = (thief, loot);
         for peel in 0..5 {
@@ -193,11 +188,7 @@ impl<'a> Scheme<'a> {
         self.freeze(750, holder);
         let chain = self.town.chain();
         // The theft is the first planned event on its chain, and leads its block.
-        let source = Source::Transfer {
-            chain,
-            tx,
-            log_index: 0,
-        };
+        let source = Source::Transfer { chain, tx, log_index: 0 };
         self.case("Theft by a fake airdrop", "phishing", source)
     }
 
@@ -258,29 +249,19 @@ impl<'a> Scheme<'a> {
     fn freeze(&mut self, time: u64, account: Address) {
         let id = self.dice.between(1_000, 9_000);
         let owners = [self.wallet(), self.wallet()];
-        let submission = MultisigAction::Submission {
-            id: Some(id),
-            call: None,
-        };
+        let submission = MultisigAction::Submission { id: Some(id), call: None };
         let confirmations = owners.map(|owner| MultisigAction::Confirmation { id, owner });
-        let first = vec![
-            Action::Multisig(submission),
-            Action::Multisig(confirmations[0]),
-        ];
+        let first = vec![Action::Multisig(submission), Action::Multisig(confirmations[0])];
         let execution = Action::Multisig(MultisigAction::Execution { id });
         let frozen = Action::BlacklistAdd { account };
         self.steps.push((time, None, first));
-        self.steps
-            .push((time + 40, None, vec![Action::Multisig(confirmations[1])]));
+        self.steps.push((time + 40, None, vec![Action::Multisig(confirmations[1])]));
         self.steps.push((time + 80, None, vec![frozen, execution]));
         self.frozen = Some(account);
     }
 
     fn wallet_source(&self, wallet: Address) -> Source {
-        Source::Wallet {
-            account: self.town.key(wallet),
-            since_block: 0,
-        }
+        Source::Wallet { account: self.town.key(wallet), since_block: 0 }
     }
 
     fn case(&self, title: &str, category: &str, source: Source) -> Case {
@@ -298,39 +279,29 @@ impl<'a> Scheme<'a> {
         let (crime, chain) = (self.crime, self.town.chain());
         // In time order even where a short workload folds times into one slot.
         self.steps.sort_by_key(|(time, _, _)| *time);
-        plan.events
-            .extend(self.steps.into_iter().map(|(time, tx, actions)| {
-                let slot = slots * time / 1_000;
-                let slot = match chain {
-                    Chain::Tron => slot,
-                    Chain::Ethereum => slot / SLOTS_PER_ETHEREUM_BLOCK * SLOTS_PER_ETHEREUM_BLOCK,
-                };
-                Planned {
-                    slot,
-                    chain,
-                    tx,
-                    actions,
-                }
-            }));
+        plan.events.extend(self.steps.into_iter().map(|(time, tx, actions)| {
+            let slot = slots * time / 1_000;
+            let slot = match chain {
+                Chain::Tron => slot,
+                Chain::Ethereum => slot / SLOTS_PER_ETHEREUM_BLOCK * SLOTS_PER_ETHEREUM_BLOCK,
+            };
+            Planned { slot, chain, tx, actions }
+        }));
         plan.cases.push(case);
         plan.opening.extend(self.opening);
         let resting = self.purses.iter().filter(|(_, units)| **units > 0);
-        plan.truth
-            .rests
-            .extend(resting.map(|(address, units)| Rest {
-                crime,
-                account: self.town.key(*address),
-                units: *units,
-                frozen: self.frozen == Some(*address),
-            }));
+        plan.truth.rests.extend(resting.map(|(address, units)| Rest {
+            crime,
+            account: self.town.key(*address),
+            units: *units,
+            frozen: self.frozen == Some(*address),
+        }));
         let reached = self.services.into_iter();
-        plan.truth
-            .services
-            .extend(reached.map(|(entity, units)| ServiceReached {
-                crime,
-                entity,
-                units,
-            }));
+        plan.truth.services.extend(reached.map(|(entity, units)| ServiceReached {
+            crime,
+            entity,
+            units,
+        }));
     }
 }
 

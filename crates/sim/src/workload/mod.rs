@@ -106,11 +106,7 @@ impl Workload {
             dice,
             towns,
             planned: plan.events.into(),
-            planted: Planted {
-                cases: plan.cases,
-                labels,
-                truth: plan.truth,
-            },
+            planted: Planted { cases: plan.cases, labels, truth: plan.truth },
             opening,
             slot: 0,
             ready: VecDeque::new(),
@@ -146,11 +142,7 @@ impl Workload {
             Chain::Tron => TRON_START_BLOCK + self.slot,
             Chain::Ethereum => ETHEREUM_START_BLOCK + self.slot / SLOTS_PER_ETHEREUM_BLOCK,
         };
-        let mut draft = Draft {
-            chain,
-            next_index: 0,
-            events: Vec::new(),
-        };
+        let mut draft = Draft { chain, next_index: 0, events: Vec::new() };
         for planned in self.take_planned(chain) {
             self.towns[town].receive(&planned);
             draft.push_tx(&mut self.dice, planned.tx, &planned.actions);
@@ -175,17 +167,8 @@ impl Workload {
     fn take_planned(&mut self, chain: Chain) -> Vec<Planned> {
         let slot = self.slot;
         let due = |planned: &Planned| planned.slot <= slot && planned.chain == chain;
-        let taken = self
-            .planned
-            .iter()
-            .filter(|planned| due(planned))
-            .cloned()
-            .collect();
-        if self
-            .planned
-            .front()
-            .is_some_and(|planned| planned.slot <= slot)
-        {
+        let taken = self.planned.iter().filter(|planned| due(planned)).cloned().collect();
+        if self.planned.front().is_some_and(|planned| planned.slot <= slot) {
             self.planned.retain(|planned| !due(planned));
         }
         taken

@@ -55,26 +55,13 @@ impl Town {
             hot.extend((0..*count).map(|_| (Address(dice.bytes()), service)));
         }
         let wallets: Vec<Wallet> = (0..wallets)
-            .map(|_| Wallet {
-                address: Address(dice.bytes()),
-                balance: typical_amount(dice),
-            })
+            .map(|_| Wallet { address: Address(dice.bytes()), balance: typical_amount(dice) })
             .collect();
         let deposits = (0..wallets.len() / 4)
-            .map(|_| Wallet {
-                address: Address(dice.bytes()),
-                balance: 0,
-            })
+            .map(|_| Wallet { address: Address(dice.bytes()), balance: 0 })
             .collect();
         let opening = wallets.iter().map(|wallet| wallet.balance).collect();
-        Town {
-            chain,
-            wallets,
-            hot,
-            deposits,
-            unswept: VecDeque::new(),
-            opening,
-        }
+        Town { chain, wallets, hot, deposits, unswept: VecDeque::new(), opening }
     }
 
     pub(super) fn chain(&self) -> Chain {
@@ -82,32 +69,20 @@ impl Town {
     }
 
     pub(super) fn key(&self, address: Address) -> AccountKey {
-        AccountKey {
-            chain: self.chain,
-            address,
-        }
+        AccountKey { chain: self.chain, address }
     }
 
     pub(super) fn opening(&self) -> Vec<(AccountKey, Amount)> {
-        let hot = self
-            .hot
-            .iter()
-            .map(|(address, _)| (self.key(*address), HOT_OPENING));
+        let hot = self.hot.iter().map(|(address, _)| (self.key(*address), HOT_OPENING));
         let wallets = self.wallets.iter().zip(&self.opening);
-        hot.chain(wallets.map(|(wallet, units)| (self.key(wallet.address), *units)))
-            .collect()
+        hot.chain(wallets.map(|(wallet, units)| (self.key(wallet.address), *units))).collect()
     }
 
     pub(super) fn labels(&self) -> Vec<Label> {
         let label = |(address, service): &(Address, usize)| {
             let (entity, kind, _) = SERVICES[*service];
             let account = self.key(*address);
-            Label {
-                account,
-                entity: entity.to_owned(),
-                kind: kind.to_owned(),
-                stop: true,
-            }
+            Label { account, entity: entity.to_owned(), kind: kind.to_owned(), stop: true }
         };
         self.hot.iter().map(label).collect()
     }
@@ -168,22 +143,14 @@ impl Town {
         let from = self.resident(dice);
         let mut to = self.resident(dice);
         to.0[3..17].copy_from_slice(&dice.bytes::<14>());
-        Action::Transfer {
-            from,
-            to,
-            amount: 0,
-        }
+        Action::Transfer { from, to, amount: 0 }
     }
 
     fn withdraw(&mut self, to: usize, dice: &mut Dice) -> Action {
         let (from, _) = dice.pick(&self.hot);
         let amount = typical_amount(dice);
         self.wallets[to].balance += amount;
-        Action::Transfer {
-            from,
-            to: self.wallets[to].address,
-            amount,
-        }
+        Action::Transfer { from, to: self.wallets[to].address, amount }
     }
 
     fn pay(&mut self, dice: &mut Dice) -> Action {
@@ -220,22 +187,14 @@ impl Town {
         };
         let amount = std::mem::take(&mut self.deposits[from].balance);
         let (to, _) = self.hot_wallet(from);
-        Action::Transfer {
-            from: self.deposits[from].address,
-            to,
-            amount,
-        }
+        Action::Transfer { from: self.deposits[from].address, to, amount }
     }
 
     fn rebalance(&self, dice: &mut Dice) -> Action {
         let from = dice.index(self.hot.len());
         let (to, _) = self.hot_wallet(from + 1);
         let amount = dice.between(10, 500) * 1_000 * USDT;
-        Action::Transfer {
-            from: self.hot[from].0,
-            to,
-            amount,
-        }
+        Action::Transfer { from: self.hot[from].0, to, amount }
     }
 
     /// The issuer makes new units and hands them to an exchange.
@@ -246,14 +205,7 @@ impl Town {
         };
         let amount = dice.between(1, 20) * 1_000_000 * USDT;
         let (to, _) = dice.pick(&self.hot);
-        vec![
-            Action::Issue { to: owner, amount },
-            Action::Transfer {
-                from: owner,
-                to,
-                amount,
-            },
-        ]
+        vec![Action::Issue { to: owner, amount }, Action::Transfer { from: owner, to, amount }]
     }
 }
 
@@ -262,9 +214,5 @@ impl Town {
 fn typical_amount(dice: &mut Dice) -> Amount {
     let low = 1 << dice.between(20, 36);
     let amount = dice.between(low, 2 * low);
-    if dice.one_in(3) {
-        amount.next_multiple_of(10 * USDT)
-    } else {
-        amount
-    }
+    if dice.one_in(3) { amount.next_multiple_of(10 * USDT) } else { amount }
 }
