@@ -52,9 +52,7 @@ pub fn format(chain: Chain, address: Address) -> String {
 /// # Errors
 /// [`DecodeError::InvalidHash`], of the field `tx`.
 pub fn parse_tx(text: &str) -> Result<TxHash, DecodeError> {
-    parse_word(text)
-        .map(TxHash)
-        .ok_or_else(|| DecodeError::hash("tx", text))
+    parse_word(text).map(TxHash).ok_or_else(|| DecodeError::hash("tx", text))
 }
 
 /// Writes a transaction hash in its chain's own spelling.
@@ -67,9 +65,7 @@ pub fn format_tx(chain: Chain, tx: TxHash) -> String {
 /// # Errors
 /// [`DecodeError::InvalidHash`], of the field `block_hash`.
 pub fn parse_block_hash(text: &str) -> Result<BlockHash, DecodeError> {
-    parse_word(text)
-        .map(BlockHash)
-        .ok_or_else(|| DecodeError::hash("block_hash", text))
+    parse_word(text).map(BlockHash).ok_or_else(|| DecodeError::hash("block_hash", text))
 }
 
 /// Writes a block hash in its chain's own spelling.
@@ -83,23 +79,15 @@ pub fn format_block_hash(chain: Chain, hash: BlockHash) -> String {
 /// [`DecodeError::UnknownChain`], [`DecodeError::InvalidAddress`], or
 /// [`DecodeError::MissingField`] of `chain` where there is no colon.
 pub fn parse_account(text: &str) -> Result<AccountKey, DecodeError> {
-    let (chain, address) = text
-        .split_once(':')
-        .ok_or(DecodeError::MissingField { field: "chain" })?;
+    let (chain, address) =
+        text.split_once(':').ok_or(DecodeError::MissingField { field: "chain" })?;
     let chain = parse_chain(chain)?;
-    Ok(AccountKey {
-        chain,
-        address: parse(chain, address)?,
-    })
+    Ok(AccountKey { chain, address: parse(chain, address)? })
 }
 
 /// Writes `chain:address`.
 pub fn format_account(account: AccountKey) -> String {
-    format!(
-        "{}:{}",
-        account.chain,
-        format(account.chain, account.address)
-    )
+    format!("{}:{}", account.chain, format(account.chain, account.address))
 }
 
 /// Reads the name of a chain, spelled exactly.
@@ -152,9 +140,7 @@ impl AddressCache {
 
 /// The text without a leading `0x`.
 pub(crate) fn strip_0x(text: &str) -> &str {
-    text.strip_prefix("0x")
-        .or_else(|| text.strip_prefix("0X"))
-        .unwrap_or(text)
+    text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text)
 }
 
 /// Reads 32 bytes of hex.
@@ -177,16 +163,16 @@ fn parse_base58(text: &str) -> Result<Address, AddressFault> {
         return Err(AddressFault::Length);
     }
     let mut payload = [0; 25];
-    let length = bs58::decode(text)
-        .with_check(Some(TRON_PREFIX))
-        .onto(&mut payload)
-        .map_err(|error| match error {
-            Error::InvalidChecksum { .. } => AddressFault::Checksum,
-            Error::InvalidVersion { .. } => AddressFault::Prefix,
-            Error::InvalidCharacter { .. } | Error::NonAsciiCharacter { .. } => {
-                AddressFault::Character
+    let length =
+        bs58::decode(text).with_check(Some(TRON_PREFIX)).onto(&mut payload).map_err(|error| {
+            match error {
+                Error::InvalidChecksum { .. } => AddressFault::Checksum,
+                Error::InvalidVersion { .. } => AddressFault::Prefix,
+                Error::InvalidCharacter { .. } | Error::NonAsciiCharacter { .. } => {
+                    AddressFault::Character
+                }
+                _ => AddressFault::Length,
             }
-            _ => AddressFault::Length,
         })?;
     match (length, <[u8; 20]>::try_from(&payload[1..21])) {
         (21, Ok(bytes)) => Ok(Address(bytes)),
@@ -246,11 +232,7 @@ mod tests {
         let checksummed = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
         let address = parse(Chain::Ethereum, checksummed).unwrap();
         let bare = checksummed[2..].to_owned();
-        for text in [
-            bare.to_lowercase(),
-            bare.to_uppercase(),
-            format!("0X{bare}"),
-        ] {
+        for text in [bare.to_lowercase(), bare.to_uppercase(), format!("0X{bare}")] {
             assert_eq!(parse(Chain::Ethereum, &text), Ok(address), "{text}");
         }
         assert_eq!(format(Chain::Ethereum, address), checksummed);
@@ -261,23 +243,11 @@ mod tests {
         let mistyped = USDT.replace("TR7N", "TR7M");
         assert_eq!(fault(Chain::Tron, &mistyped), AddressFault::Checksum);
         assert_eq!(fault(Chain::Tron, &USDT[..33]), AddressFault::Length);
-        assert_eq!(
-            fault(Chain::Tron, &USDT.replace('Q', "0")),
-            AddressFault::Character
-        );
-        assert_eq!(
-            fault(Chain::Tron, &format!("42{USDT_HEX}")),
-            AddressFault::Prefix
-        );
+        assert_eq!(fault(Chain::Tron, &USDT.replace('Q', "0")), AddressFault::Character);
+        assert_eq!(fault(Chain::Tron, &format!("42{USDT_HEX}")), AddressFault::Prefix);
         assert_eq!(fault(Chain::Ethereum, USDT), AddressFault::Length);
-        assert_eq!(
-            fault(Chain::Ethereum, &"xy".repeat(20)),
-            AddressFault::Character
-        );
-        assert_eq!(
-            fault(Chain::Ethereum, &format!("41{USDT_HEX}")),
-            AddressFault::Length
-        );
+        assert_eq!(fault(Chain::Ethereum, &"xy".repeat(20)), AddressFault::Character);
+        assert_eq!(fault(Chain::Ethereum, &format!("41{USDT_HEX}")), AddressFault::Length);
         assert_eq!(fault(Chain::Ethereum, ""), AddressFault::Length);
     }
 
@@ -297,10 +267,7 @@ mod tests {
     #[test]
     fn accounts_and_hashes_read_back() {
         for chain in Chain::ALL {
-            let account = AccountKey {
-                chain,
-                address: Address([7; 20]),
-            };
+            let account = AccountKey { chain, address: Address([7; 20]) };
             assert_eq!(parse_account(&format_account(account)), Ok(account));
             let tx = TxHash([0xab; 32]);
             assert_eq!(parse_tx(&format_tx(chain, tx)), Ok(tx));
@@ -308,10 +275,7 @@ mod tests {
             assert_eq!(parse_block_hash(&format_block_hash(chain, hash)), Ok(hash));
         }
         assert_eq!(parse_account("TR7N").unwrap_err().reason(), "missing_field");
-        assert_eq!(
-            parse_account("Tron:TR7N").unwrap_err().reason(),
-            "unknown_chain"
-        );
+        assert_eq!(parse_account("Tron:TR7N").unwrap_err().reason(), "unknown_chain");
         assert_eq!(parse_tx("0xabcd").unwrap_err().reason(), "invalid_hash");
     }
 }

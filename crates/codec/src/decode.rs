@@ -30,13 +30,8 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 5] = [
-        Format::Plain,
-        Format::JavaTron,
-        Format::EthereumEtl,
-        Format::JsonRpc,
-        Format::Slice,
-    ];
+    pub const ALL: [Format; 5] =
+        [Format::Plain, Format::JavaTron, Format::EthereumEtl, Format::JsonRpc, Format::Slice];
 
     /// The name used on the command line and in metrics.
     pub const fn name(self) -> &'static str {
@@ -66,9 +61,7 @@ impl Format {
         if let Some(format) = first_key(record).and_then(telling_key) {
             return Ok(format);
         }
-        serde_json::from_str::<Keys>(record)?
-            .format()
-            .ok_or(DecodeError::UnknownFormat)
+        serde_json::from_str::<Keys>(record)?.format().ok_or(DecodeError::UnknownFormat)
     }
 }
 
@@ -83,10 +76,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder of one format, or of all JSON formats mixed.
     pub fn new(format: Option<Format>) -> Self {
-        Decoder {
-            format,
-            cache: AddressCache::new(),
-        }
+        Decoder { format, cache: AddressCache::new() }
     }
 
     /// Decodes a JSON record and appends what it means, at least one value.
@@ -149,10 +139,8 @@ impl CsvLayout {
         columns: impl IntoIterator<Item = &'a str>,
     ) -> Result<CsvLayout, DecodeError> {
         // A file may begin with a byte order mark.
-        let header: Vec<&str> = columns
-            .into_iter()
-            .map(|name| name.trim_start_matches('\u{feff}').trim())
-            .collect();
+        let header: Vec<&str> =
+            columns.into_iter().map(|name| name.trim_start_matches('\u{feff}').trim()).collect();
         if header.contains(&"value_raw") {
             return locate(&header, &slice::COLUMNS, &[]).map(|at| CsvLayout(Columns::Slice(at)));
         }
@@ -184,9 +172,7 @@ fn locate<const N: usize>(
         return Ok(at);
     }
     let detail = format!("no column {} in `{}`", missing.join(", "), header.join(","));
-    Err(DecodeError::InvalidCsv {
-        detail: shown(&detail),
-    })
+    Err(DecodeError::InvalidCsv { detail: shown(&detail) })
 }
 
 /// The texts of a row's columns; a column that the header leaves out is empty.
@@ -198,9 +184,7 @@ fn texts<'a, const N: usize>(
     let mut texts = [""; N];
     for ((text, column), at) in texts.iter_mut().zip(columns).zip(at) {
         if let Some(at) = at {
-            let bytes = row
-                .get(*at)
-                .ok_or(DecodeError::MissingField { field: column })?;
+            let bytes = row.get(*at).ok_or(DecodeError::MissingField { field: column })?;
             *text = std::str::from_utf8(bytes)?;
         }
     }
@@ -209,11 +193,7 @@ fn texts<'a, const N: usize>(
 
 /// The first key of an object, read without parsing what follows.
 fn first_key(record: &str) -> Option<&str> {
-    let inner = record
-        .trim_start()
-        .strip_prefix('{')?
-        .trim_start()
-        .strip_prefix('"')?;
+    let inner = record.trim_start().strip_prefix('{')?.trim_start().strip_prefix('"')?;
     inner.split_once('"').map(|(key, _)| key)
 }
 

@@ -183,33 +183,23 @@ impl DecodeError {
     }
 
     pub(crate) fn number(field: &'static str, value: &str) -> Self {
-        DecodeError::InvalidNumber {
-            field,
-            value: shown(value),
-        }
+        DecodeError::InvalidNumber { field, value: shown(value) }
     }
 
     pub(crate) fn hash(field: &'static str, value: &str) -> Self {
-        DecodeError::InvalidHash {
-            field,
-            value: shown(value),
-        }
+        DecodeError::InvalidHash { field, value: shown(value) }
     }
 }
 
 impl From<serde_json::Error> for DecodeError {
     fn from(error: serde_json::Error) -> Self {
-        DecodeError::InvalidJson {
-            detail: shown(&error.to_string()),
-        }
+        DecodeError::InvalidJson { detail: shown(&error.to_string()) }
     }
 }
 
 impl From<std::str::Utf8Error> for DecodeError {
     fn from(error: std::str::Utf8Error) -> Self {
-        DecodeError::InvalidUtf8 {
-            valid_up_to: error.valid_up_to(),
-        }
+        DecodeError::InvalidUtf8 { valid_up_to: error.valid_up_to() }
     }
 }
 

@@ -63,9 +63,7 @@ pub(crate) fn decode(
 
 fn token_transfer(record: Record<'_>, cache: &mut AddressCache) -> Result<Decoded, DecodeError> {
     let mut address = |field, text: &Option<Text<'_>>| {
-        cache
-            .parse(CHAIN, required(field, text.as_deref())?)
-            .map_err(|error| error.at(field))
+        cache.parse(CHAIN, required(field, text.as_deref())?).map_err(|error| error.at(field))
     };
     if address("token_address", &record.token_address)? != tether::usdt(CHAIN) {
         return Ok(Decoded::Ignored(Ignored::ForeignContract));
@@ -84,12 +82,7 @@ fn token_transfer(record: Record<'_>, cache: &mut AddressCache) -> Result<Decode
 fn log(record: Record<'_>, cache: &mut AddressCache) -> Result<Decoded, DecodeError> {
     let contract = cache.parse(CHAIN, required("address", record.address.as_deref())?)?;
     let topics = required("topics", record.topics.as_ref())?;
-    match decode_text_log(
-        CHAIN,
-        contract,
-        topics,
-        record.data.as_deref().unwrap_or(""),
-    )? {
+    match decode_text_log(CHAIN, contract, topics, record.data.as_deref().unwrap_or(""))? {
         LogMeaning::Action(action) => log_event(record, action),
         LogMeaning::Ignored(ignored) => Ok(Decoded::Ignored(ignored)),
     }
@@ -98,13 +91,7 @@ fn log(record: Record<'_>, cache: &mut AddressCache) -> Result<Decoded, DecodeEr
 fn log_event(mut record: Record<'_>, action: ChainAction) -> Result<Decoded, DecodeError> {
     let index = field::index("log_index", record.log_index.take())?;
     let hash = record.transaction_hash.take();
-    event(
-        record,
-        "transaction_hash",
-        hash,
-        Some(LogIndex::InBlock(index)),
-        action,
-    )
+    event(record, "transaction_hash", hash, Some(LogIndex::InBlock(index)), action)
 }
 
 /// The multisig's calls; every other transaction is told by its logs.
@@ -112,9 +99,7 @@ fn transaction(mut record: Record<'_>, cache: &mut AddressCache) -> Result<Decod
     // A transaction that creates a contract has no target.
     let target = match record.to_address.as_deref() {
         None | Some("") => return Ok(Decoded::Ignored(Ignored::OtherRecord)),
-        Some(text) => cache
-            .parse(CHAIN, text)
-            .map_err(|error| error.at("to_address"))?,
+        Some(text) => cache.parse(CHAIN, text).map_err(|error| error.at("to_address"))?,
     };
     if target != tether::multisig(CHAIN) {
         return Ok(Decoded::Ignored(Ignored::OtherRecord));
@@ -123,21 +108,13 @@ fn transaction(mut record: Record<'_>, cache: &mut AddressCache) -> Result<Decod
         return Ok(Decoded::Ignored(Ignored::FailedTransaction));
     }
     let input = required("input", record.input.as_deref())?;
-    let input = hex::decode(strip_0x(input)).map_err(|_| DecodeError::InvalidCall {
-        function: "input",
-        fault: "not hex",
-    })?;
+    let input = hex::decode(strip_0x(input))
+        .map_err(|_| DecodeError::InvalidCall { function: "input", fault: "not hex" })?;
     match decode_call(CHAIN, target, &input)? {
         None => Ok(Decoded::Ignored(Ignored::OtherRecord)),
         Some(action) => {
             let hash = record.hash.take();
-            event(
-                record,
-                "hash",
-                hash,
-                None,
-                ChainAction::Ledger(Action::Multisig(action)),
-            )
+            event(record, "hash", hash, None, ChainAction::Ledger(Action::Multisig(action)))
         }
     }
 }

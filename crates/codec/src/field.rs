@@ -163,10 +163,7 @@ impl LogData {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits = strip_0x(text);
         let length = digits.len() / 2;
-        let mut data = LogData {
-            bytes: [0; Self::MAX],
-            length,
-        };
+        let mut data = LogData { bytes: [0; Self::MAX], length };
         hex::decode_to_slice(digits, data.bytes.get_mut(..length)?).ok()?;
         Some(data)
     }
@@ -210,9 +207,7 @@ pub(crate) fn optional_seconds(
 
 /// Seconds as milliseconds.
 pub(crate) fn to_millis(field: &'static str, seconds: u64) -> Result<u64, DecodeError> {
-    seconds
-        .checked_mul(1000)
-        .ok_or_else(|| DecodeError::number(field, &seconds.to_string()))
+    seconds.checked_mul(1000).ok_or_else(|| DecodeError::number(field, &seconds.to_string()))
 }
 
 /// A number that may be absent.
@@ -238,9 +233,7 @@ pub(crate) fn block_hash(
 ) -> Result<Option<BlockHash>, DecodeError> {
     match text {
         None | Some("") => Ok(None),
-        Some(text) => parse_block_hash(text)
-            .map(Some)
-            .map_err(|error| error.at(field)),
+        Some(text) => parse_block_hash(text).map(Some).map_err(|error| error.at(field)),
     }
 }
 
@@ -261,8 +254,7 @@ pub(crate) fn parse_amount(field: &'static str, text: &str) -> Result<Amount, De
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(DecodeError::number(field, text));
     }
-    text.parse()
-        .map_err(|_| DecodeError::AmountTooLarge { value: shown(text) })
+    text.parse().map_err(|_| DecodeError::AmountTooLarge { value: shown(text) })
 }
 
 /// A JSON scalar as text: the content of a string, the digits of a number, ""
@@ -305,15 +297,7 @@ mod tests {
             assert_eq!(read(json), Ok(26), "{json}");
         }
         assert_eq!(read("18446744073709551615"), Ok(u64::MAX));
-        for json in [
-            "-1",
-            "1.5",
-            "18446744073709551616",
-            "\"\"",
-            "\"+1\"",
-            "\"0x\"",
-            "\"x\"",
-        ] {
+        for json in ["-1", "1.5", "18446744073709551616", "\"\"", "\"+1\"", "\"0x\"", "\"x\""] {
             assert_eq!(read(json).unwrap_err().reason(), "invalid_number", "{json}");
         }
     }
@@ -328,11 +312,7 @@ mod tests {
             ("1e3", "invalid_number"),
             ("+5", "invalid_number"),
         ] {
-            assert_eq!(
-                parse_amount("value", text).unwrap_err().reason(),
-                reason,
-                "{text}"
-            );
+            assert_eq!(parse_amount("value", text).unwrap_err().reason(), reason, "{text}");
         }
     }
 

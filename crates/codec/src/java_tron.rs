@@ -85,10 +85,7 @@ pub(crate) fn decode(
         "solidityTrigger" => {
             let field = "latestSolidifiedBlockNumber";
             let number = field::number(field, record.latest_solidified_block_number)?;
-            out.push(Decoded::Solid {
-                chain: CHAIN,
-                number,
-            });
+            out.push(Decoded::Solid { chain: CHAIN, number });
         }
         "transactionTrigger" => transaction(record, out)?,
         other => return Err(DecodeError::UnknownTrigger { name: shown(other) }),
@@ -157,12 +154,7 @@ fn log_meaning(record: &Record<'_>, cache: &mut AddressCache) -> Result<LogMeani
     }
     let contract = contract("contractAddress", record.contract_address.as_deref(), cache)?;
     if let Some(topics) = &record.topic_list {
-        return decode_text_log(
-            CHAIN,
-            contract,
-            topics,
-            record.data.as_deref().unwrap_or(""),
-        );
+        return decode_text_log(CHAIN, contract, topics, record.data.as_deref().unwrap_or(""));
     }
     let name = required("rawData", record.event_name.as_deref())?;
     let parameters = Parameters::read(record)?;
@@ -189,14 +181,10 @@ impl Parameters {
         const FIELD: &str = "dataMap";
         let text = required(FIELD, self.0.get(&position.to_string()))?;
         if is_address {
-            return parse(CHAIN, text)
-                .map(Parameter::Address)
-                .map_err(|error| error.at(FIELD));
+            return parse(CHAIN, text).map(Parameter::Address).map_err(|error| error.at(FIELD));
         }
         // Read as signed at the source: below zero means 2^255 or more.
-        let negative = text
-            .strip_prefix('-')
-            .is_some_and(|digits| !digits.is_empty());
+        let negative = text.strip_prefix('-').is_some_and(|digits| !digits.is_empty());
         if negative {
             return Err(DecodeError::AmountTooLarge { value: shown(text) });
         }
@@ -243,19 +231,9 @@ fn transaction(mut record: Record<'_>, out: &mut Vec<Decoded>) -> Result<(), Dec
 fn submission(record: &Record<'_>) -> Result<Option<MultisigAction>, DecodeError> {
     let wallet = tether::multisig(CHAIN);
     // Under `ethCompatible` the target of a call is `toAddress`.
-    let targets = [
-        record.to_address.as_deref(),
-        record.contract_address.as_deref(),
-    ];
-    let aimed = targets
-        .into_iter()
-        .flatten()
-        .any(|text| parse(CHAIN, text) == Ok(wallet));
-    let input = record
-        .data
-        .as_deref()
-        .filter(|_| aimed)
-        .map(|text| hex::decode(strip_0x(text)));
+    let targets = [record.to_address.as_deref(), record.contract_address.as_deref()];
+    let aimed = targets.into_iter().flatten().any(|text| parse(CHAIN, text) == Ok(wallet));
+    let input = record.data.as_deref().filter(|_| aimed).map(|text| hex::decode(strip_0x(text)));
     match input {
         Some(Ok(input)) => decode_call(CHAIN, wallet, &input),
         // Not hex: no call data, whatever else.
@@ -308,9 +286,7 @@ fn contract(
     text: Option<&str>,
     cache: &mut AddressCache,
 ) -> Result<Address, DecodeError> {
-    cache
-        .parse(CHAIN, required(field, text)?)
-        .map_err(|error| error.at(field))
+    cache.parse(CHAIN, required(field, text)?).map_err(|error| error.at(field))
 }
 
 /// A TRON block hash tells its number in its first 8 bytes.

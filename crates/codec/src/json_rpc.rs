@@ -66,9 +66,7 @@ fn value(text: &str, depth: u32, out: &mut Vec<Decoded>) -> Result<(), DecodeErr
         if elements.is_empty() {
             out.push(Decoded::Ignored(Ignored::OtherRecord));
         }
-        return elements
-            .into_iter()
-            .try_for_each(|element| value(element.get(), depth, out));
+        return elements.into_iter().try_for_each(|element| value(element.get(), depth, out));
     }
     if !text.starts_with('{') {
         // A subscription's id, the hash of a pending transaction, null.
@@ -101,10 +99,7 @@ fn envelope(record: &Record<'_>, depth: u32, out: &mut Vec<Decoded>) -> Result<(
 }
 
 fn log(record: Record<'_>) -> Result<Decoded, DecodeError> {
-    let contract = parse(
-        Chain::Ethereum,
-        required("address", record.address.as_deref())?,
-    )?;
+    let contract = parse(Chain::Ethereum, required("address", record.address.as_deref())?)?;
     let Some(chain) = chain_of(contract) else {
         return Ok(Decoded::Ignored(Ignored::ForeignContract));
     };
@@ -121,10 +116,7 @@ fn log(record: Record<'_>) -> Result<Decoded, DecodeError> {
         block_hash: field::block_hash("blockHash", record.block_hash.as_deref())?,
         timestamp_ms: field::optional_seconds("blockTimestamp", record.block_timestamp)?,
         tx: parse_tx(tx).map_err(|error| error.at("transactionHash"))?,
-        index: Some(LogIndex::InBlock(field::index(
-            "logIndex",
-            record.log_index,
-        )?)),
+        index: Some(LogIndex::InBlock(field::index("logIndex", record.log_index)?)),
         action,
         removed: record.removed.unwrap_or(false),
         solid: None,
@@ -132,9 +124,7 @@ fn log(record: Record<'_>) -> Result<Decoded, DecodeError> {
 }
 
 fn chain_of(contract: Address) -> Option<Chain> {
-    Chain::ALL
-        .into_iter()
-        .find(|chain| tether::is_ours(*chain, contract))
+    Chain::ALL.into_iter().find(|chain| tether::is_ours(*chain, contract))
 }
 
 fn header(record: Record<'_>) -> Result<BlockHeader, DecodeError> {

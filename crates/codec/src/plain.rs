@@ -13,17 +13,8 @@ use crate::field::{self, scalar_text};
 use crate::{ChainAction, ChainEvent, Decoded, LogIndex};
 
 /// The columns, in the order in which [`event`] takes them.
-pub(crate) const COLUMNS: [&str; 9] = [
-    "chain",
-    "block",
-    "log_index",
-    "timestamp",
-    "tx",
-    "event",
-    "from",
-    "to",
-    "amount",
-];
+pub(crate) const COLUMNS: [&str; 9] =
+    ["chain", "block", "log_index", "timestamp", "tx", "event", "from", "to", "amount"];
 
 /// Columns that a file may leave out.
 pub(crate) const OPTIONAL: [&str; 2] = ["log_index", "timestamp"];
@@ -70,31 +61,12 @@ pub(crate) fn event(
     fields: [&str; COLUMNS.len()],
     cache: &mut AddressCache,
 ) -> Result<Decoded, DecodeError> {
-    let [
-        chain,
-        block,
-        log_index,
-        timestamp,
-        tx,
-        name,
-        from,
-        to,
-        amount,
-    ] = fields;
+    let [chain, block, log_index, timestamp, tx, name, from, to, amount] = fields;
     let chain = parse_chain(needed("chain", chain)?)?;
-    let row = Row {
-        chain,
-        from,
-        to,
-        amount,
-    };
+    let row = Row { chain, from, to, amount };
     let action = row.action(needed("event", name)?, cache)?;
-    let index = given(log_index)
-        .map(|text| field::parse_u32("log_index", text))
-        .transpose()?;
-    let time = given(timestamp)
-        .map(|text| field::parse_u64("timestamp", text))
-        .transpose()?;
+    let index = given(log_index).map(|text| field::parse_u32("log_index", text)).transpose()?;
+    let time = given(timestamp).map(|text| field::parse_u64("timestamp", text)).transpose()?;
     Ok(Decoded::Event(ChainEvent {
         chain,
         block: field::parse_u64("block", needed("block", block)?)?,
@@ -125,24 +97,15 @@ impl Row<'_> {
                 to: address("to", self.to)?,
                 amount: self.amount()?,
             },
-            "issue" => Action::Issue {
-                to: address("to", self.to)?,
-                amount: self.amount()?,
-            },
-            "redeem" => Action::Redeem {
-                from: address("from", self.from)?,
-                amount: self.amount()?,
-            },
-            "destroy" => Action::Destroy {
-                account: address("from", self.from)?,
-                amount: self.amount()?,
-            },
-            "blacklist_add" => Action::BlacklistAdd {
-                account: address("from", self.from)?,
-            },
-            "blacklist_remove" => Action::BlacklistRemove {
-                account: address("from", self.from)?,
-            },
+            "issue" => Action::Issue { to: address("to", self.to)?, amount: self.amount()? },
+            "redeem" => {
+                Action::Redeem { from: address("from", self.from)?, amount: self.amount()? }
+            }
+            "destroy" => {
+                Action::Destroy { account: address("from", self.from)?, amount: self.amount()? }
+            }
+            "blacklist_add" => Action::BlacklistAdd { account: address("from", self.from)? },
+            "blacklist_remove" => Action::BlacklistRemove { account: address("from", self.from)? },
             other => return Err(DecodeError::UnknownEvent { name: shown(other) }),
         })
     }
@@ -153,9 +116,7 @@ impl Row<'_> {
         text: &str,
         cache: &mut AddressCache,
     ) -> Result<Address, DecodeError> {
-        cache
-            .parse(self.chain, needed(field, text)?)
-            .map_err(|error| error.at(field))
+        cache.parse(self.chain, needed(field, text)?).map_err(|error| error.at(field))
     }
 
     fn amount(&self) -> Result<u64, DecodeError> {

@@ -15,16 +15,8 @@ use crate::{ChainAction, ChainEvent, Decoded, Ignored, LogIndex};
 const CHAIN: Chain = Chain::Tron;
 
 /// The columns, in the order in which [`event`] takes them.
-pub(crate) const COLUMNS: [&str; 8] = [
-    "block_number",
-    "timestamp_s",
-    "log_index",
-    "tx_hash",
-    "contract",
-    "from",
-    "to",
-    "value_raw",
-];
+pub(crate) const COLUMNS: [&str; 8] =
+    ["block_number", "timestamp_s", "log_index", "tx_hash", "contract", "from", "to", "value_raw"];
 
 /// Decodes the texts of the [`COLUMNS`].
 pub(crate) fn event(

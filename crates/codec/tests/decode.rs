@@ -1,6 +1,8 @@
 //! The decoders on records made for the purpose: what is refused, what is
 //! ignored, and what the real samples do not show.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use flow_codec::{
     ChainAction, ChainEvent, CsvLayout, DecodeError, Decoded, Decoder, Format, Ignored, LogIndex,
     address,
@@ -24,9 +26,7 @@ fn decode(record: &Value) -> Result<Vec<Decoded>, DecodeError> {
 
 fn decode_text(record: &str) -> Result<Vec<Decoded>, DecodeError> {
     let mut out = Vec::new();
-    Decoder::new(None)
-        .decode(record.as_bytes(), &mut out)
-        .map(|()| out)
+    Decoder::new(None).decode(record.as_bytes(), &mut out).map(|()| out)
 }
 
 fn reason(record: &Value) -> &'static str {
@@ -74,12 +74,9 @@ fn contract_event() -> Value {
 
 #[test]
 fn contract_events_of_all_four_triggers() {
-    for trigger in [
-        "contractEventTrigger",
-        "contractLogTrigger",
-        "solidityEventTrigger",
-        "solidityLogTrigger",
-    ] {
+    for trigger in
+        ["contractEventTrigger", "contractLogTrigger", "solidityEventTrigger", "solidityLogTrigger"]
+    {
         let event = event(&with(contract_event(), "/triggerName", json!(trigger)));
         assert_eq!(event.index, Some(LogIndex::InTx(3)));
         assert_eq!(event.timestamp_ms, Some(1_701_046_164_000));
@@ -87,11 +84,7 @@ fn contract_events_of_all_four_triggers() {
     }
     let removed = event(&with(contract_event(), "/removed", json!(true)));
     assert!(removed.removed);
-    let unknown = event(&with(
-        contract_event(),
-        "/latestSolidifiedBlockNumber",
-        json!(0),
-    ));
+    let unknown = event(&with(contract_event(), "/latestSolidifiedBlockNumber", json!(0)));
     assert_eq!(unknown.solid, None);
 }
 
@@ -102,20 +95,10 @@ fn a_contract_log_without_raw_data_is_read_from_its_own_topics() {
     record["data"] = json!(VALUE);
     assert_eq!(event(&record).action, transfer());
     let foreign = with(record.clone(), "/contractAddress", json!(MULTISIG));
-    assert_eq!(
-        decode(&foreign).unwrap(),
-        [Decoded::Ignored(Ignored::OtherEvent)]
-    );
-    let mistyped = with(
-        record,
-        "/contractAddress",
-        json!(USDT.replace("TR7N", "TR7M")),
-    );
+    assert_eq!(decode(&foreign).unwrap(), [Decoded::Ignored(Ignored::OtherEvent)]);
+    let mistyped = with(record, "/contractAddress", json!(USDT.replace("TR7N", "TR7M")));
     let error = decode(&mistyped).unwrap_err().to_string();
-    assert!(
-        error.contains("`contractAddress`") && error.contains("wrong checksum"),
-        "{error}"
-    );
+    assert!(error.contains("`contractAddress`") && error.contains("wrong checksum"), "{error}");
 }
 
 #[test]
@@ -130,14 +113,8 @@ fn decoded_maps_serve_where_the_raw_log_is_absent() {
     let infinite = with(record.clone(), "/dataMap/1", json!("-1"));
     assert_eq!(reason(&infinite), "amount_too_large");
     let other = with(record.clone(), "/eventName", json!("Approval"));
-    assert_eq!(
-        decode(&other).unwrap(),
-        [Decoded::Ignored(Ignored::OtherEvent)]
-    );
-    assert_eq!(
-        reason(&with(record, "/dataMap", json!({}))),
-        "missing_field"
-    );
+    assert_eq!(decode(&other).unwrap(), [Decoded::Ignored(Ignored::OtherEvent)]);
+    assert_eq!(reason(&with(record, "/dataMap", json!({}))), "missing_field");
 }
 
 #[test]
@@ -171,10 +148,7 @@ fn tron_messages_are_refused_for_a_reason() {
 fn approval_is_not_transfer() {
     let approval = "8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925";
     let record = with(contract_event(), "/rawData/topics/0", json!(approval));
-    assert_eq!(
-        decode(&record).unwrap(),
-        [Decoded::Ignored(Ignored::OtherEvent)]
-    );
+    assert_eq!(decode(&record).unwrap(), [Decoded::Ignored(Ignored::OtherEvent)]);
 }
 
 /// The recorded submission of 2025-06-12: the 0x41 stays in the inner word.
@@ -205,19 +179,13 @@ fn transaction() -> Value {
 fn freeze_of_record() -> ChainAction {
     let account = address::parse(Chain::Tron, "THu8CbEHruUGxQzbVUkvqM5YSx7xXH8Wdr").unwrap();
     let call = Some(MultisigCall::AddBlackList(account));
-    ChainAction::Ledger(Action::Multisig(MultisigAction::Submission {
-        id: None,
-        call,
-    }))
+    ChainAction::Ledger(Action::Multisig(MultisigAction::Submission { id: None, call }))
 }
 
 #[test]
 fn a_tron_transaction_submits_a_freeze() {
     let event_read = event(&transaction());
-    assert_eq!(
-        (event_read.action, event_read.index),
-        (freeze_of_record(), None)
-    );
+    assert_eq!((event_read.action, event_read.index), (freeze_of_record(), None));
     let mut by_contract = with(transaction(), "/toAddress", Value::Null);
     by_contract["contractAddress"] = json!(MULTISIG);
     assert_eq!(event(&by_contract).action, freeze_of_record());
@@ -229,11 +197,7 @@ fn a_tron_transaction_submits_a_freeze() {
         ("/data", Value::Null, Ignored::OtherRecord),
     ] {
         let record = with(transaction(), path, value);
-        assert_eq!(
-            decode(&record).unwrap(),
-            [Decoded::Ignored(ignored)],
-            "{path}"
-        );
+        assert_eq!(decode(&record).unwrap(), [Decoded::Ignored(ignored)], "{path}");
     }
 }
 
@@ -247,23 +211,14 @@ fn the_logs_of_a_tron_transaction_have_their_place_in_the_block() {
     let mut record = transaction();
     record["logList"] = json!([foreign, moved]);
     let decoded = decode(&record).unwrap();
-    let [
-        Decoded::Ignored(Ignored::ForeignContract),
-        Decoded::Event(read),
-    ] = decoded[..]
-    else {
+    let [Decoded::Ignored(Ignored::ForeignContract), Decoded::Event(read)] = decoded[..] else {
         // A memo that looks like call data, with no Submission log to vouch for it.
         panic!("{decoded:?}");
     };
-    assert_eq!(
-        (read.index, read.action),
-        (Some(LogIndex::InBlock(7)), transfer())
-    );
+    assert_eq!((read.index, read.action), (Some(LogIndex::InBlock(7)), transfer()));
     record["logList"] = json!([log(wallet, 8, json!([SUBMISSION, VALUE]), "")]);
     let decoded = decode(&record).unwrap();
-    let [Decoded::Event(_), Decoded::Event(submitted)] = decoded[..] else {
-        panic!("{decoded:?}")
-    };
+    let [Decoded::Event(_), Decoded::Event(submitted)] = decoded[..] else { panic!("{decoded:?}") };
     assert_eq!(submitted.action, freeze_of_record());
 }
 
@@ -274,27 +229,13 @@ fn tron_blocks_and_the_solid_mark() {
         "latestSolidifiedBlockNumber": 0, "transactionList": [TX, TX],
     });
     let decoded = decode(&record).unwrap();
-    let [Decoded::Header(header)] = &decoded[..] else {
-        panic!("{decoded:?}")
-    };
-    assert_eq!(
-        (header.number, header.timestamp_ms, header.hash),
-        (9, 5000, None)
-    );
-    assert_eq!(
-        (header.transactions.len(), header.removed, header.solid),
-        (2, true, None)
-    );
+    let [Decoded::Header(header)] = &decoded[..] else { panic!("{decoded:?}") };
+    assert_eq!((header.number, header.timestamp_ms, header.hash), (9, 5000, None));
+    assert_eq!((header.transactions.len(), header.removed, header.solid), (2, true, None));
     let solid = json!({
         "timeStamp": 1, "triggerName": "solidityTrigger", "latestSolidifiedBlockNumber": 7,
     });
-    assert_eq!(
-        decode(&solid).unwrap(),
-        [Decoded::Solid {
-            chain: Chain::Tron,
-            number: 7
-        }]
-    );
+    assert_eq!(decode(&solid).unwrap(), [Decoded::Solid { chain: Chain::Tron, number: 7 }]);
 }
 
 fn token_transfer(token: &str, value: &str) -> String {
@@ -313,9 +254,7 @@ fn bare_integers_of_any_size() {
     let usdt = "0xdac17f958d2ee523a2206206994597c13d831ec7";
     let huge = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
     let most = decode_text(&token_transfer(usdt, "18446744073709551615")).unwrap();
-    let [Decoded::Event(event)] = most[..] else {
-        panic!("{most:?}")
-    };
+    let [Decoded::Event(event)] = most[..] else { panic!("{most:?}") };
     assert_eq!(event.timestamp_ms, Some(2000));
     for (value, expected) in [
         (huge, "amount_too_large"),
@@ -355,20 +294,10 @@ fn an_ethereum_transaction_submits_a_freeze() {
         ("/type", json!("trace"), Ignored::OtherRecord),
     ] {
         let changed = with(record.clone(), path, value);
-        assert_eq!(
-            decode(&changed).unwrap(),
-            [Decoded::Ignored(ignored)],
-            "{path}"
-        );
+        assert_eq!(decode(&changed).unwrap(), [Decoded::Ignored(ignored)], "{path}");
     }
-    assert_eq!(
-        reason(&with(record.clone(), "/input", json!("0xc64274740"))),
-        "invalid_call"
-    );
-    assert_eq!(
-        reason(&with(record, "/type", json!("uncle"))),
-        "unknown_type"
-    );
+    assert_eq!(reason(&with(record.clone(), "/input", json!("0xc64274740"))), "invalid_call");
+    assert_eq!(reason(&with(record, "/type", json!("uncle"))), "unknown_type");
 }
 
 fn rpc_log() -> Value {
@@ -383,10 +312,7 @@ fn rpc_log() -> Value {
 #[test]
 fn json_rpc_logs_tell_their_chain_by_the_contract() {
     let ethereum = event(&rpc_log());
-    assert_eq!(
-        (ethereum.chain, ethereum.index),
-        (Chain::Ethereum, Some(LogIndex::InBlock(18)))
-    );
+    assert_eq!((ethereum.chain, ethereum.index), (Chain::Ethereum, Some(LogIndex::InBlock(18))));
     assert_eq!((ethereum.block, ethereum.removed), (17_686_110, true));
     assert_eq!(ethereum.timestamp_ms, None);
     let tron = "0xa614f803b6fd780986a42c78ec9c7f77e6ded13c";
@@ -410,19 +336,11 @@ fn json_rpc_headers_and_other_answers() {
         (format!("0x{:016x}{}", 16, "ab".repeat(24)), Chain::Tron),
     ] {
         let decoded = decode(&head(hash)).unwrap();
-        let [Decoded::Header(header)] = &decoded[..] else {
-            panic!("{decoded:?}")
-        };
-        assert_eq!(
-            (header.chain, header.number, header.timestamp_ms),
-            (chain, 16, 2000)
-        );
+        let [Decoded::Header(header)] = &decoded[..] else { panic!("{decoded:?}") };
+        assert_eq!((header.chain, header.number, header.timestamp_ms), (chain, 16, 2000));
     }
     let answer = json!({"jsonrpc": "2.0", "id": 1, "result": "0x9ce5"});
-    assert_eq!(
-        decode(&answer).unwrap(),
-        [Decoded::Ignored(Ignored::OtherRecord)]
-    );
+    assert_eq!(decode(&answer).unwrap(), [Decoded::Ignored(Ignored::OtherRecord)]);
     let error = json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32005}});
     assert_eq!(reason(&error), "missing_field");
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
@@ -455,25 +373,13 @@ fn plain_events_of_every_kind() {
         ("transfer", Action::Transfer { from, to, amount }),
         ("issue", Action::Issue { to, amount }),
         ("redeem", Action::Redeem { from, amount }),
-        (
-            "destroy",
-            Action::Destroy {
-                account: from,
-                amount,
-            },
-        ),
+        ("destroy", Action::Destroy { account: from, amount }),
         ("blacklist_add", Action::BlacklistAdd { account: from }),
-        (
-            "blacklist_remove",
-            Action::BlacklistRemove { account: from },
-        ),
+        ("blacklist_remove", Action::BlacklistRemove { account: from }),
     ] {
         let read = event(&with(plain(), "/event", json!(name)));
         assert_eq!(read.action, ChainAction::Ledger(action), "{name}");
-        assert_eq!(
-            (read.index, read.timestamp_ms),
-            (Some(LogIndex::InBlock(1)), Some(7))
-        );
+        assert_eq!((read.index, read.timestamp_ms), (Some(LogIndex::InBlock(1)), Some(7)));
     }
     let bare = without(with(plain(), "/log_index", json!("")), "timestamp");
     let read = event(&bare);
@@ -501,9 +407,7 @@ fn plain_events_are_refused_for_a_reason() {
 }
 
 fn decode_csv(text: &str) -> Result<Vec<Decoded>, DecodeError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let layout = CsvLayout::from_header(reader.headers().unwrap())?;
     let (mut decoder, mut out) = (Decoder::new(None), Vec::new());
     for row in reader.byte_records() {
@@ -518,17 +422,11 @@ fn csv_columns_stand_in_any_order() {
         "\u{feff}note,tx,event,from,to,amount,chain,block,log_index,timestamp\n\
          x,{TX},transfer,{USDT},{MULTISIG},9,tron,5,1,7\n"
     );
-    assert_eq!(
-        decode_csv(&text).unwrap(),
-        [Decoded::Event(event(&plain()))]
-    );
+    assert_eq!(decode_csv(&text).unwrap(), [Decoded::Event(event(&plain()))]);
     let error = decode_csv("chain,block,tx,event,from,to\n").unwrap_err();
     assert!(error.to_string().contains("no column amount"), "{error}");
     let error = decode_csv("block_number,value_raw\n").unwrap_err();
-    assert!(
-        error.to_string().contains("no column timestamp_s"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("no column timestamp_s"), "{error}");
     let short = "chain,block,tx,event,from,to,amount\ntron,5\n";
     assert_eq!(decode_csv(short).unwrap_err().reason(), "missing_field");
 }
@@ -539,17 +437,10 @@ fn formats_are_told_by_keys_in_any_order() {
         (contract_event(), Format::JavaTron),
         (plain(), Format::Plain),
         (rpc_log(), Format::JsonRpc),
-        (
-            json!({"address": "0x", "topics": [], "type": "log"}),
-            Format::EthereumEtl,
-        ),
+        (json!({"address": "0x", "topics": [], "type": "log"}), Format::EthereumEtl),
     ] {
         // `json!` sorts keys, so that most records begin with none that tells.
-        assert_eq!(
-            Format::recognise(&record.to_string()),
-            Ok(format),
-            "{record}"
-        );
+        assert_eq!(Format::recognise(&record.to_string()), Ok(format), "{record}");
         let named = Format::from_name(format.name());
         assert_eq!(named, Some(format));
     }
@@ -564,15 +455,10 @@ fn bytes_that_are_no_record() {
         (b"", "invalid_json"),
         (b"chain,block", "invalid_json"),
         (b"{\"triggerName\":\"contractEventTrigger\"", "invalid_json"),
-        (
-            b"{\"triggerName\":\"contractEventTrigger\"} x",
-            "invalid_json",
-        ),
+        (b"{\"triggerName\":\"contractEventTrigger\"} x", "invalid_json"),
         (b"7", "invalid_json"),
     ] {
-        let error = Decoder::new(None)
-            .decode(bytes, &mut Vec::new())
-            .unwrap_err();
+        let error = Decoder::new(None).decode(bytes, &mut Vec::new()).unwrap_err();
         assert_eq!(error.reason(), expected, "{error}");
         assert!(DecodeError::REASONS.contains(&error.reason()));
     }

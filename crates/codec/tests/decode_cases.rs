@@ -25,20 +25,11 @@ fn example(wallet: &str) -> String {
 fn the_documented_example_reads() {
     let read = parse_cases(example(WALLET).as_bytes()).unwrap();
     assert!(read.warnings.is_empty());
-    let wallet = AccountKey {
-        chain: Chain::Tron,
-        address: address::parse(Chain::Tron, WALLET).unwrap(),
-    };
+    let wallet =
+        AccountKey { chain: Chain::Tron, address: address::parse(Chain::Tron, WALLET).unwrap() };
     let sources = vec![
-        Source::Wallet {
-            account: wallet,
-            since_block: 70_000_000,
-        },
-        Source::Transfer {
-            chain: Chain::Ethereum,
-            tx: TxHash([0xab; 32]),
-            log_index: 3,
-        },
+        Source::Wallet { account: wallet, since_block: 70_000_000 },
+        Source::Transfer { chain: Chain::Ethereum, tx: TxHash([0xab; 32]), log_index: 3 },
     ];
     let expected = Case {
         id: "case-1".into(),
@@ -60,27 +51,16 @@ fn absent_fields_have_their_defaults() {
     let (case, warnings) = parse_case(json.as_bytes()).unwrap();
     assert!(warnings.is_empty() && case.title.is_none() && case.max_hops.is_none());
     assert_eq!(case.min_units, u64::MAX);
-    assert!(matches!(
-        case.sources[..],
-        [Source::Wallet { since_block: 0, .. }]
-    ));
+    assert!(matches!(case.sources[..], [Source::Wallet { since_block: 0, .. }]));
 }
 
 #[test]
 fn a_source_that_is_nobodys_wallet_is_left_out_with_a_warning() {
     let zero = "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb";
     let read = parse_cases(example(zero).as_bytes()).unwrap();
-    assert!(matches!(
-        read.cases[0].sources[..],
-        [Source::Transfer { .. }]
-    ));
-    let [warning] = &read.warnings[..] else {
-        panic!("{:?}", read.warnings)
-    };
-    assert!(
-        warning.contains("`case-1`, source 1") && warning.contains(zero),
-        "{warning}"
-    );
+    assert!(matches!(read.cases[0].sources[..], [Source::Transfer { .. }]));
+    let [warning] = &read.warnings[..] else { panic!("{:?}", read.warnings) };
+    assert!(warning.contains("`case-1`, source 1") && warning.contains(zero), "{warning}");
 }
 
 #[test]
@@ -92,55 +72,22 @@ fn what_is_wrong_is_named() {
             example(&mistyped),
             "case `case-1`, source 1: field `address` is not an address: wrong checksum",
         ),
-        (
-            source(r#"{"chain":"bsc","address":"0x"}"#),
-            "source 1: unknown chain `bsc`",
-        ),
-        (
-            source(r#"{"chain":"tron"}"#),
-            "source 1: must have either `address`",
-        ),
-        (
-            source(r#"{"chain":"tron","tx":"ab"}"#),
-            "source 1: must have either `address`",
-        ),
-        (
-            source(r#"{"chain":"tron","tx":"ab","log_index":1}"#),
-            "field `tx` is not a valid hash",
-        ),
+        (source(r#"{"chain":"bsc","address":"0x"}"#), "source 1: unknown chain `bsc`"),
+        (source(r#"{"chain":"tron"}"#), "source 1: must have either `address`"),
+        (source(r#"{"chain":"tron","tx":"ab"}"#), "source 1: must have either `address`"),
+        (source(r#"{"chain":"tron","tx":"ab","log_index":1}"#), "field `tx` is not a valid hash"),
         (
             source(r#"{"chain":"tron","address":"T","log_index":1}"#),
             "source 1: must have either `address`",
         ),
-        (
-            source(r#"{"chain":"tron","adress":"T"}"#),
-            "unknown field `adress`",
-        ),
-        (
-            r#"[{"id":"c","sources":[],"hops":1}]"#.into(),
-            "unknown field `hops`",
-        ),
+        (source(r#"{"chain":"tron","adress":"T"}"#), "unknown field `adress`"),
+        (r#"[{"id":"c","sources":[],"hops":1}]"#.into(), "unknown field `hops`"),
         (r#"[{"id":"c"}]"#.into(), "missing field `sources`"),
-        (
-            r#"[{"id":"","sources":[]}]"#.into(),
-            "case 1: the id is empty",
-        ),
-        (
-            r#"[{"id":"c","sources":[],"min_units":-1}]"#.into(),
-            "from 0 to 2^64 - 1",
-        ),
-        (
-            r#"[{"id":"c","sources":[],"min_units":1.5}]"#.into(),
-            "from 0 to 2^64 - 1",
-        ),
-        (
-            r#"[{"id":"c","sources":[],"min_units":"1 000"}]"#.into(),
-            "not a whole number",
-        ),
-        (
-            r#"[{"id":"c","sources":[]},{"id":"c","sources":[]}]"#.into(),
-            "case `c` occurs twice",
-        ),
+        (r#"[{"id":"","sources":[]}]"#.into(), "case 1: the id is empty"),
+        (r#"[{"id":"c","sources":[],"min_units":-1}]"#.into(), "from 0 to 2^64 - 1"),
+        (r#"[{"id":"c","sources":[],"min_units":1.5}]"#.into(), "from 0 to 2^64 - 1"),
+        (r#"[{"id":"c","sources":[],"min_units":"1 000"}]"#.into(), "not a whole number"),
+        (r#"[{"id":"c","sources":[]},{"id":"c","sources":[]}]"#.into(), "case `c` occurs twice"),
         ("{}".into(), "not the JSON expected"),
     ] {
         let error = parse_cases(json.as_bytes()).unwrap_err().to_string();
@@ -156,16 +103,10 @@ fn labels_read_from_csv_and_json() {
     );
     let labels = parse_labels_csv(csv.as_bytes()).unwrap();
     assert_eq!(labels.len(), 2);
-    assert_eq!(
-        (labels[0].entity.as_str(), labels[0].stop),
-        ("Tether, multisig", true)
-    );
+    assert_eq!((labels[0].entity.as_str(), labels[0].stop), ("Tether, multisig", true));
     assert_eq!(labels[1].account.address, usdt(Chain::Ethereum));
     for label in &labels {
-        assert_eq!(
-            parse_label(label_to_json(label).as_bytes()).as_ref(),
-            Ok(label)
-        );
+        assert_eq!(parse_label(label_to_json(label).as_bytes()).as_ref(), Ok(label));
     }
 }
 
@@ -175,32 +116,16 @@ fn rows_are_refused_with_their_line() {
         |rows: &str| parse_labels_csv(format!("chain,address,entity,kind,stop\n{rows}").as_bytes());
     let good = format!("tron,{WALLET},e,k,true\n");
     for (rows, words) in [
-        (
-            format!("{good}tron,T1,e,k,true\n"),
-            "line 3: field `address` is not an address",
-        ),
-        (
-            format!("{good}bsc,0x,e,k,true\n"),
-            "line 3: unknown chain `bsc`",
-        ),
-        (
-            format!("{good}tron,{WALLET},,k,true\n"),
-            "line 3: field `entity` is missing",
-        ),
+        (format!("{good}tron,T1,e,k,true\n"), "line 3: field `address` is not an address"),
+        (format!("{good}bsc,0x,e,k,true\n"), "line 3: unknown chain `bsc`"),
+        (format!("{good}tron,{WALLET},,k,true\n"), "line 3: field `entity` is missing"),
         (format!("{good}tron,{WALLET},e,k,yes\n"), "line 3: "),
-        (
-            format!("{good}tron,{WALLET},e,k\n"),
-            "line 3: 4 fields where the header has 5",
-        ),
+        (format!("{good}tron,{WALLET},e,k\n"), "line 3: 4 fields where the header has 5"),
     ] {
         let error = labels(&rows).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
-    for header in [
-        "",
-        "chain,address,entity,kind",
-        "chain,address,entity,kind,stop,stop",
-    ] {
+    for header in ["", "chain,address,entity,kind", "chain,address,entity,kind,stop,stop"] {
         let error = parse_labels_csv(header.as_bytes()).unwrap_err();
         assert!(matches!(error, CaseFileError::Header { .. }), "{error}");
     }
@@ -210,10 +135,7 @@ fn rows_are_refused_with_their_line() {
 fn opening_balances_occur_once() {
     let good = format!("chain,address,balance\ntron,{WALLET},18446744073709551615\n");
     let account = address::parse_account(&format!("tron:{WALLET}")).unwrap();
-    assert_eq!(
-        parse_opening_csv(good.as_bytes()),
-        Ok(vec![(account, u64::MAX)])
-    );
+    assert_eq!(parse_opening_csv(good.as_bytes()), Ok(vec![(account, u64::MAX)]));
     for (row, words) in [
         (
             format!("tron,{WALLET},1"),
@@ -233,17 +155,10 @@ fn any_source() -> impl Strategy<Value = Source> {
     prop_oneof![
         (chain(), any::<[u8; 20]>(), any::<u64>()).prop_map(|(chain, bytes, since_block)| {
             let address = Address(bytes);
-            Source::Wallet {
-                account: AccountKey { chain, address },
-                since_block,
-            }
+            Source::Wallet { account: AccountKey { chain, address }, since_block }
         }),
         (chain(), any::<[u8; 32]>(), any::<u32>()).prop_map(|(chain, tx, log_index)| {
-            Source::Transfer {
-                chain,
-                tx: TxHash(tx),
-                log_index,
-            }
+            Source::Transfer { chain, tx: TxHash(tx), log_index }
         }),
     ]
 }

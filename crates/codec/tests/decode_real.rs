@@ -1,6 +1,8 @@
 //! The decoders on real records. The data lies outside the project; where it is
 //! absent these tests say so and pass.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -14,9 +16,7 @@ use proptest::sample::Index;
 
 /// The text of a data file, unpacked, or `None` with a word about it.
 fn data(name: &str) -> Option<String> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
     let Ok(bytes) = std::fs::read(&path) else {
         println!("skipped: {name} is absent");
         return None;
@@ -25,9 +25,7 @@ fn data(name: &str) -> Option<String> {
         return Some(String::from_utf8(bytes).unwrap());
     }
     let mut text = String::new();
-    flate2::read::GzDecoder::new(&bytes[..])
-        .read_to_string(&mut text)
-        .unwrap();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
     Some(text)
 }
 
@@ -35,9 +33,7 @@ fn decode_lines(text: &str, format: Option<Format>) -> Vec<Decoded> {
     let mut decoder = Decoder::new(format);
     let mut out = Vec::new();
     for line in text.lines() {
-        decoder
-            .decode(line.as_bytes(), &mut out)
-            .unwrap_or_else(|e| panic!("{e}: {line}"));
+        decoder.decode(line.as_bytes(), &mut out).unwrap_or_else(|e| panic!("{e}: {line}"));
     }
     out
 }
@@ -51,10 +47,7 @@ fn events(decoded: &[Decoded]) -> Vec<ChainEvent> {
 }
 
 fn ignored(decoded: &[Decoded], reason: Ignored) -> usize {
-    decoded
-        .iter()
-        .filter(|decoded| **decoded == Decoded::Ignored(reason))
-        .count()
+    decoded.iter().filter(|decoded| **decoded == Decoded::Ignored(reason)).count()
 }
 
 fn amount(event: &ChainEvent) -> u64 {
@@ -72,9 +65,7 @@ fn read_slice() -> Option<Vec<Decoded>> {
     let mut decoder = Decoder::new(None);
     let mut out = Vec::new();
     for row in reader.byte_records() {
-        decoder
-            .decode_row(&layout, &row.unwrap(), &mut out)
-            .unwrap();
+        decoder.decode_row(&layout, &row.unwrap(), &mut out).unwrap();
     }
     Some(out)
 }
@@ -86,11 +77,7 @@ fn the_slice_sums_to_the_last_unit() {
     assert_eq!(events.len(), 29_047);
     assert_eq!(ignored(&decoded, Ignored::ForeignContract), 208);
     assert_eq!(events.iter().map(amount).sum::<u64>(), 167_913_949_867_410);
-    assert!(
-        events
-            .iter()
-            .all(|event| matches!(event.index, Some(LogIndex::InBlock(_))))
-    );
+    assert!(events.iter().all(|event| matches!(event.index, Some(LogIndex::InBlock(_)))));
 }
 
 #[test]
@@ -103,19 +90,11 @@ fn contract_events_agree_with_the_slice() {
     assert_eq!(read.len(), 500);
     let rows = events(&slice);
     for event in read {
-        assert!(
-            matches!(event.index, Some(LogIndex::InTx(1..))),
-            "{event:?}"
-        );
+        assert!(matches!(event.index, Some(LogIndex::InTx(1..))), "{event:?}");
         assert!(event.block_hash.is_some() && event.solid.is_some());
         // The slice numbers logs in the block and tells no hash.
         let same = |row: &ChainEvent| {
-            *row == ChainEvent {
-                index: row.index,
-                block_hash: None,
-                solid: None,
-                ..event
-            }
+            *row == ChainEvent { index: row.index, block_hash: None, solid: None, ..event }
         };
         assert!(rows.iter().any(same), "{event:?}");
     }
@@ -128,10 +107,8 @@ fn the_maps_say_what_the_raw_log_says() {
         return;
     };
     let raw = events(&decode_lines(&text, Some(Format::JavaTron)));
-    let without: Vec<String> = text
-        .lines()
-        .map(|line| line.replace("\"rawData\"", "\"other\""))
-        .collect();
+    let without: Vec<String> =
+        text.lines().map(|line| line.replace("\"rawData\"", "\"other\"")).collect();
     let maps = events(&decode_lines(&without.join("\n"), Some(Format::JavaTron)));
     assert_eq!(maps, raw);
 }
@@ -139,35 +116,22 @@ fn the_maps_say_what_the_raw_log_says() {
 #[test]
 fn foreign_and_empty_tron_messages_are_ignored() {
     for (name, reason) in [
-        (
-            "samples/tron_eventplugin_contractevent.json",
-            Ignored::ForeignContract,
-        ),
-        (
-            "samples/tron_eventplugin_transaction.json",
-            Ignored::OtherRecord,
-        ),
+        ("samples/tron_eventplugin_contractevent.json", Ignored::ForeignContract),
+        ("samples/tron_eventplugin_transaction.json", Ignored::OtherRecord),
     ] {
         let Some(text) = data(name) else { return };
-        assert_eq!(
-            decode_lines(&text, None),
-            [Decoded::Ignored(reason)],
-            "{name}"
-        );
+        assert_eq!(decode_lines(&text, None), [Decoded::Ignored(reason)], "{name}");
     }
 }
 
 #[test]
 fn tron_blocks_are_headers_with_their_hash_checked() {
-    for name in [
-        "samples/tron_eventplugin_block.json",
-        "samples/tron_eventplugin_block_v4.8.2.json",
-    ] {
+    for name in
+        ["samples/tron_eventplugin_block.json", "samples/tron_eventplugin_block_v4.8.2.json"]
+    {
         let Some(text) = data(name) else { return };
         let decoded = decode_lines(&text, None);
-        let [Decoded::Header(header)] = &decoded[..] else {
-            panic!("{decoded:?}")
-        };
+        let [Decoded::Header(header)] = &decoded[..] else { panic!("{decoded:?}") };
         assert_eq!(header.chain, Chain::Tron);
         assert!(header.hash.is_some() && header.solid.is_some() && !header.removed);
         let next = format!("\"blockNumber\":{}", header.number + 1);
@@ -251,11 +215,7 @@ fn json_rpc_logs_bare_wrapped_and_in_an_answer() {
     assert_eq!(bare.len(), 708);
     let transfers = events(&bare);
     assert_eq!(transfers.len(), 679);
-    assert!(
-        transfers
-            .iter()
-            .all(|event| amount(event) < u64::MAX && !event.removed)
-    );
+    assert!(transfers.iter().all(|event| amount(event) < u64::MAX && !event.removed));
     assert_eq!(ignored(&bare, Ignored::OtherEvent), 29);
     let notice = |log: &str| {
         format!(
@@ -277,10 +237,7 @@ fn every_published_tron_wallet_reads_and_writes_back() {
         return;
     };
     let mut read = 0;
-    for word in text
-        .split([',', '\n', '\r', '"'])
-        .filter(|word| word.starts_with('T'))
-    {
+    for word in text.split([',', '\n', '\r', '"']).filter(|word| word.starts_with('T')) {
         if let Ok(parsed) = address::parse(Chain::Tron, word) {
             assert_eq!(address::format(Chain::Tron, parsed), word);
             read += 1;
@@ -333,10 +290,7 @@ fn truncated_real_records_are_refused() {
             let mut out = Vec::new();
             let error = Decoder::new(None).decode(&record.as_bytes()[..end], &mut out);
             let error = error.expect_err("half a record is none");
-            assert!(
-                matches!(error, DecodeError::InvalidJson { .. }),
-                "{end}: {error}"
-            );
+            assert!(matches!(error, DecodeError::InvalidJson { .. }), "{end}: {error}");
             assert!(out.is_empty());
         }
     }

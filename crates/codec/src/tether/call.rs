@@ -31,10 +31,7 @@ pub(crate) fn decode_call(
     if to != multisig(chain) || *selector != SUBMIT_TRANSACTION {
         return Ok(None);
     }
-    let fault = |fault| DecodeError::InvalidCall {
-        function: "submitTransaction",
-        fault,
-    };
+    let fault = |fault| DecodeError::InvalidCall { function: "submitTransaction", fault };
     // The destination is read as a number, since TRON's wallets keep the 0x41 of
     // an address inside its word, which the library's own type refuses.
     let types = [ParamType::Uint(256), ParamType::Uint(256), ParamType::Bytes];
@@ -51,10 +48,7 @@ pub(crate) fn decode_call(
         return Ok(None);
     }
     let call = decode_token_call(chain, call)?;
-    Ok(call.map(|call| MultisigAction::Submission {
-        id: None,
-        call: Some(call),
-    }))
+    Ok(call.map(|call| MultisigAction::Submission { id: None, call: Some(call) }))
 }
 
 /// Reads a call of the USDT contract; `None` if it names no function.
@@ -68,25 +62,17 @@ fn decode_token_call(chain: Chain, call: &[u8]) -> Result<Option<MultisigCall>, 
         DESTROY_BLACK_FUNDS => ("destroyBlackFunds", MultisigCall::DestroyBlackFunds),
         other => return Ok(Some(MultisigCall::Other(other))),
     };
-    let address = arguments
-        .first_chunk::<32>()
-        .and_then(|word| address_word(chain, word));
+    let address = arguments.first_chunk::<32>().and_then(|word| address_word(chain, word));
     match address {
         Some(address) => Ok(Some(build(address))),
-        None => Err(DecodeError::InvalidCall {
-            function,
-            fault: "no address",
-        }),
+        None => Err(DecodeError::InvalidCall { function, fault: "no address" }),
     }
 }
 
 /// The selectors with the functions they are made of.
 #[cfg(test)]
 pub(super) const SELECTORS: [([u8; 4], &str); 4] = [
-    (
-        SUBMIT_TRANSACTION,
-        "submitTransaction(address,uint256,bytes)",
-    ),
+    (SUBMIT_TRANSACTION, "submitTransaction(address,uint256,bytes)"),
     (ADD_BLACK_LIST, "addBlackList(address)"),
     (REMOVE_BLACK_LIST, "removeBlackList(address)"),
     (DESTROY_BLACK_FUNDS, "destroyBlackFunds(address)"),

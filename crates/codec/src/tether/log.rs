@@ -47,9 +47,7 @@ pub(super) struct EventAbi {
 
 impl EventAbi {
     fn name(&self) -> &'static str {
-        self.signature
-            .split_once('(')
-            .map_or(self.signature, |(name, _)| name)
+        self.signature.split_once('(').map_or(self.signature, |(name, _)| name)
     }
 
     fn parameters(&self) -> impl Iterator<Item = &'static str> {
@@ -64,12 +62,7 @@ const fn event(
     signature: &'static str,
     topic0: &[u8; 64],
 ) -> EventAbi {
-    EventAbi {
-        kind,
-        emitter,
-        signature,
-        topic0: unhex(topic0),
-    }
+    EventAbi { kind, emitter, signature, topic0: unhex(topic0) }
 }
 
 /// In the order of how often they occur.
@@ -192,9 +185,7 @@ pub(crate) fn decode_named_log(
     if !is_ours(chain, contract) {
         return Ok(LogMeaning::Ignored(Ignored::ForeignContract));
     }
-    let known = EVENTS
-        .iter()
-        .find(|abi| (abi.emitter)(chain) == contract && abi.name() == name);
+    let known = EVENTS.iter().find(|abi| (abi.emitter)(chain) == contract && abi.name() == name);
     let Some(abi) = known else {
         return Ok(LogMeaning::Ignored(Ignored::OtherEvent));
     };
@@ -240,12 +231,7 @@ fn action(
     topics: &[[u8; 32]],
     data: &[u8],
 ) -> Result<ChainAction, DecodeError> {
-    let words = Words {
-        chain,
-        event: abi.name(),
-        indexed: &topics[1..],
-        data,
-    };
+    let words = Words { chain, event: abi.name(), indexed: &topics[1..], data };
     let action = match abi.kind {
         Kind::Transfer => {
             let [from, to, value] = words.exactly()?;
@@ -257,22 +243,15 @@ fn action(
         }
         Kind::AddedBlackList => {
             let [account] = words.exactly()?;
-            Action::BlacklistAdd {
-                account: words.address(account)?,
-            }
+            Action::BlacklistAdd { account: words.address(account)? }
         }
         Kind::RemovedBlackList => {
             let [account] = words.exactly()?;
-            Action::BlacklistRemove {
-                account: words.address(account)?,
-            }
+            Action::BlacklistRemove { account: words.address(account)? }
         }
         Kind::DestroyedBlackFunds => {
             let [account, value] = words.exactly()?;
-            Action::Destroy {
-                account: words.address(account)?,
-                amount: amount(value)?,
-            }
+            Action::Destroy { account: words.address(account)?, amount: amount(value)? }
         }
         Kind::Issue => {
             let [value] = words.exactly()?;
@@ -301,10 +280,7 @@ fn multisig_action(kind: Kind, words: &Words<'_>) -> Result<MultisigAction, Deco
     Ok(match kind {
         Kind::Execution => MultisigAction::Execution { id },
         Kind::ExecutionFailure => MultisigAction::ExecutionFailure { id },
-        _ => MultisigAction::Submission {
-            id: Some(id),
-            call: None,
-        },
+        _ => MultisigAction::Submission { id: Some(id), call: None },
     })
 }
 
@@ -339,15 +315,11 @@ impl<'a> Words<'a> {
     }
 
     fn fault(&self, fault: &'static str) -> DecodeError {
-        DecodeError::InvalidLog {
-            event: self.event,
-            fault,
-        }
+        DecodeError::InvalidLog { event: self.event, fault }
     }
 }
 
 fn amount(word: &[u8; 32]) -> Result<Amount, DecodeError> {
-    small_word(word).ok_or_else(|| DecodeError::AmountTooLarge {
-        value: format!("0x{}", hex::encode(word)),
-    })
+    small_word(word)
+        .ok_or_else(|| DecodeError::AmountTooLarge { value: format!("0x{}", hex::encode(word)) })
 }

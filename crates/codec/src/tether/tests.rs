@@ -52,26 +52,10 @@ fn topics_and_selectors_are_those_of_keccak() {
 #[test]
 fn contracts_are_those_of_the_chains() {
     for (chain, address, text) in [
-        (
-            Chain::Ethereum,
-            usdt(Chain::Ethereum),
-            "0xdAC17F958D2ee523a2206206994597C13D831ec7",
-        ),
-        (
-            Chain::Tron,
-            usdt(Chain::Tron),
-            "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t",
-        ),
-        (
-            Chain::Ethereum,
-            multisig(Chain::Ethereum),
-            "0xC6CDE7C39eB2f0F0095F41570af89eFC2C1Ea828",
-        ),
-        (
-            Chain::Tron,
-            multisig(Chain::Tron),
-            "TBPxhVAsuzoFnKyXtc1o2UySEydPHgATto",
-        ),
+        (Chain::Ethereum, usdt(Chain::Ethereum), "0xdAC17F958D2ee523a2206206994597C13D831ec7"),
+        (Chain::Tron, usdt(Chain::Tron), "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"),
+        (Chain::Ethereum, multisig(Chain::Ethereum), "0xC6CDE7C39eB2f0F0095F41570af89eFC2C1Ea828"),
+        (Chain::Tron, multisig(Chain::Tron), "TBPxhVAsuzoFnKyXtc1o2UySEydPHgATto"),
     ] {
         assert_eq!(crate::address::format(chain, address), text);
     }
@@ -82,16 +66,8 @@ fn both_layouts_of_every_event_mean_the_same() {
     let account = Address([0x5a; 20]);
     let to = Address([0x5b; 20]);
     let cases: [(&str, Vec<[u8; 32]>, Action); 4] = [
-        (
-            "AddedBlackList(address)",
-            vec![word(account)],
-            Action::BlacklistAdd { account },
-        ),
-        (
-            "RemovedBlackList(address)",
-            vec![word(account)],
-            Action::BlacklistRemove { account },
-        ),
+        ("AddedBlackList(address)", vec![word(account)], Action::BlacklistAdd { account }),
+        ("RemovedBlackList(address)", vec![word(account)], Action::BlacklistRemove { account }),
         (
             "DestroyedBlackFunds(address,uint256)",
             vec![word(account), number(9)],
@@ -100,11 +76,7 @@ fn both_layouts_of_every_event_mean_the_same() {
         (
             "Transfer(address,address,uint256)",
             vec![word(account), word(to), number(7)],
-            Action::Transfer {
-                from: account,
-                to,
-                amount: 7,
-            },
+            Action::Transfer { from: account, to, amount: 7 },
         ),
     ];
     for (signature, words, action) in cases {
@@ -114,11 +86,7 @@ fn both_layouts_of_every_event_mean_the_same() {
                 topics.extend(&words[..indexed]);
                 let data = words[indexed..].concat();
                 let meaning = decode_log(chain, usdt(chain), &topics, &data);
-                assert_eq!(
-                    meaning,
-                    ledger(action),
-                    "{signature} with {indexed} indexed"
-                );
+                assert_eq!(meaning, ledger(action), "{signature} with {indexed} indexed");
                 let mut longer = data.clone();
                 longer.extend([0; 32]);
                 let error = decode_log(chain, usdt(chain), &topics, &longer).unwrap_err();
@@ -136,12 +104,7 @@ fn issue_and_redeem_are_left_to_the_assembler() {
         ("Issue(uint256)", ChainAction::IssueLog(5)),
         ("Redeem(uint256)", ChainAction::RedeemLog(5)),
     ] {
-        let meaning = decode_log(
-            Chain::Tron,
-            usdt(Chain::Tron),
-            &[topic0(signature)],
-            &number(5),
-        );
+        let meaning = decode_log(Chain::Tron, usdt(Chain::Tron), &[topic0(signature)], &number(5));
         assert_eq!(meaning, Ok(LogMeaning::Action(action)));
     }
 }
@@ -167,22 +130,14 @@ fn the_nearest_wrong_neighbours_are_not_heard() {
         assert_eq!(meaning, ignored(Ignored::OtherEvent), "{neighbour}");
     }
     let topics = [transfer, words[0], words[1]];
-    for foreign in [
-        Address([3; 20]),
-        usdt(Chain::Tron),
-        multisig(Chain::Tron),
-        Address::ZERO,
-    ] {
+    for foreign in [Address([3; 20]), usdt(Chain::Tron), multisig(Chain::Tron), Address::ZERO] {
         let meaning = decode_log(chain, foreign, &topics, &number(1));
         assert_eq!(meaning, ignored(Ignored::ForeignContract));
     }
     // The token's event, but told by the multisig.
     let meaning = decode_log(chain, multisig(chain), &topics, &number(1));
     assert_eq!(meaning, ignored(Ignored::OtherEvent));
-    assert_eq!(
-        decode_log(chain, usdt(chain), &[], &[]),
-        ignored(Ignored::OtherEvent)
-    );
+    assert_eq!(decode_log(chain, usdt(chain), &[], &[]), ignored(Ignored::OtherEvent));
 }
 
 #[test]
@@ -202,17 +157,9 @@ fn the_tron_prefix_is_read_on_tron_alone() {
 #[test]
 fn amounts_fit_or_are_refused() {
     let chain = Chain::Tron;
-    let topics = [
-        topic0("Transfer(address,address,uint256)"),
-        [0; 32],
-        [0; 32],
-    ];
+    let topics = [topic0("Transfer(address,address,uint256)"), [0; 32], [0; 32]];
     let read = |data: &[u8]| decode_log(chain, usdt(chain), &topics, data);
-    let most = Action::Transfer {
-        from: Address::ZERO,
-        to: Address::ZERO,
-        amount: u64::MAX,
-    };
+    let most = Action::Transfer { from: Address::ZERO, to: Address::ZERO, amount: u64::MAX };
     assert_eq!(read(&number(u64::MAX)), ledger(most));
     let mut above = [0; 32];
     above[23] = 1;
@@ -229,10 +176,7 @@ fn the_multisig_is_heard_step_by_step() {
         (
             "Submission(uint256)",
             vec![number(4)],
-            MultisigAction::Submission {
-                id: Some(4),
-                call: None,
-            },
+            MultisigAction::Submission { id: Some(4), call: None },
         ),
         (
             "Confirmation(address,uint256)",
@@ -244,16 +188,8 @@ fn the_multisig_is_heard_step_by_step() {
             vec![word(owner), number(4)],
             MultisigAction::Revocation { id: 4, owner },
         ),
-        (
-            "Execution(uint256)",
-            vec![number(4)],
-            MultisigAction::Execution { id: 4 },
-        ),
-        (
-            "ExecutionFailure(uint256)",
-            vec![number(4)],
-            MultisigAction::ExecutionFailure { id: 4 },
-        ),
+        ("Execution(uint256)", vec![number(4)], MultisigAction::Execution { id: 4 }),
+        ("ExecutionFailure(uint256)", vec![number(4)], MultisigAction::ExecutionFailure { id: 4 }),
     ];
     for (signature, words, action) in cases {
         let topics = [vec![topic0(signature)], words].concat();
@@ -279,10 +215,7 @@ fn submission(destination: [u8; 32], selector: [u8; 4], argument: &[u8]) -> Vec<
 }
 
 fn submitted(call: MultisigCall) -> Result<Option<MultisigAction>, crate::DecodeError> {
-    Ok(Some(MultisigAction::Submission {
-        id: None,
-        call: Some(call),
-    }))
+    Ok(Some(MultisigAction::Submission { id: None, call: Some(call) }))
 }
 
 #[test]
@@ -297,10 +230,7 @@ fn a_submission_names_its_target_in_either_encoding() {
         ] {
             let selector = selector.to_be_bytes();
             let strict = submission(word(usdt(chain)), selector, &word(account));
-            assert_eq!(
-                decode_call(chain, multisig(chain), &strict),
-                submitted(call)
-            );
+            assert_eq!(decode_call(chain, multisig(chain), &strict), submitted(call));
         }
     }
     // As recorded on TRON: the 0x41 stays inside the word of the inner call.
@@ -335,24 +265,11 @@ fn a_call_that_does_not_fit_is_refused() {
     let chain = Chain::Ethereum;
     let freeze = 0x0ecb_93c0_u32.to_be_bytes();
     let whole = submission(word(usdt(chain)), freeze, &word(Address([7; 20])));
-    let reason = |input: &[u8]| {
-        decode_call(chain, multisig(chain), input)
-            .unwrap_err()
-            .reason()
-    };
+    let reason = |input: &[u8]| decode_call(chain, multisig(chain), input).unwrap_err().reason();
     assert_eq!(reason(&whole[..whole.len() / 2]), "invalid_call");
-    assert_eq!(
-        reason(&submission(word(usdt(chain)), freeze, &[0; 31])),
-        "invalid_call"
-    );
-    assert_eq!(
-        reason(&submission(word(usdt(chain)), freeze, &[0xff; 32])),
-        "invalid_call"
-    );
-    assert_eq!(
-        reason(&submission([0xff; 32], freeze, &[0; 32])),
-        "invalid_call"
-    );
+    assert_eq!(reason(&submission(word(usdt(chain)), freeze, &[0; 31])), "invalid_call");
+    assert_eq!(reason(&submission(word(usdt(chain)), freeze, &[0xff; 32])), "invalid_call");
+    assert_eq!(reason(&submission([0xff; 32], freeze, &[0; 32])), "invalid_call");
     // An offset and a length far outside the data.
     let mut wild = whole.clone();
     wild[4 + 64..4 + 96].fill(0xff);

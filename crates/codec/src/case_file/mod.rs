@@ -6,104 +6,17 @@
 //! One thing is forgiven with a warning: a source that is nobody's wallet, such
 //! as the zero address, is left out, because it would taint everything.
 
+mod record;
+
 use std::collections::BTreeSet;
 
 use flow_core::{AccountKey, Amount, Case, Chain, Label, Source};
-use schemars::JsonSchema;
-use serde::de::{Deserializer, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 
 use crate::address::{format, format_account, format_tx, parse, parse_chain, parse_tx};
 use crate::error::DecodeError;
 
-/// A case, as the case file and the topic of cases carry it.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CaseRecord {
-    /// Its id, unique among the cases.
-    #[schemars(length(min = 1))]
-    pub id: String,
-    /// What people call it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// The kind of crime.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub category: Option<String>,
-    /// Where its tainted units come from.
-    pub sources: Vec<SourceRecord>,
-    /// Arrivals of fewer tainted base units are dust.
-    #[serde(default)]
-    pub min_units: Units,
-    /// Units further from a source than this are no longer followed; null: no limit.
-    #[serde(default)]
-    pub max_hops: Option<u32>,
-}
-
-/// A source of a case: a wallet (`address`, `since_block`) or a transfer (`tx`,
-/// `log_index`).
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SourceRecord {
-    /// `ethereum` or `tron`.
-    pub chain: String,
-    /// The wallet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-    /// The wallet is a source from this block on; 0, the default: always.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since_block: Option<u64>,
-    /// The transaction of the transfer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tx: Option<String>,
-    /// The log index of the transfer, as the input numbers logs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log_index: Option<u32>,
-}
-
-/// A label, as the label file and the topic of labels carry it.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LabelRecord {
-    /// `ethereum` or `tron`.
-    pub chain: String,
-    /// The account.
-    pub address: String,
-    /// Who runs it.
-    #[schemars(length(min = 1))]
-    pub entity: String,
-    /// What it is: `exchange`, `deposit`, `bridge`, `mixer`…
-    pub kind: String,
-    /// Whether tracing ends there.
-    pub stop: bool,
-}
-
-/// An opening balance.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BalanceRecord {
-    /// `ethereum` or `tron`.
-    pub chain: String,
-    /// The account.
-    pub address: String,
-    /// Base units before the first event.
-    pub balance: Units,
-}
-
-/// Base units: a JSON number, or a string of decimal digits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
-#[schemars(with = "UnitsShape")]
-pub struct Units(pub Amount);
-
-/// What [`Units`] looks like in a schema.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "read by the schema generator alone")]
-enum UnitsShape {
-    /// Up to 2^53, above which many readers of JSON lose digits.
-    Number(u64),
-    /// Decimal digits.
-    Text(#[schemars(regex(pattern = "^[0-9]+$"))] String),
-}
+pub use record::{BalanceRecord, CaseRecord, LabelRecord, SourceRecord, Units};
 
 /// What a case file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -198,9 +111,7 @@ pub enum CaseFileError {
 
 impl From<serde_json::Error> for CaseFileError {
     fn from(error: serde_json::Error) -> Self {
-        CaseFileError::Json {
-            detail: error.to_string(),
-        }
+        CaseFileError::Json { detail: error.to_string() }
     }
 }
 
@@ -216,8 +127,7 @@ pub fn parse_cases(json: &[u8]) -> Result<Cases, CaseFileError> {
         if !ids.insert(record.id.clone()) {
             return Err(CaseFileError::DuplicateCase { case: record.id });
         }
-        read.cases
-            .push(to_case(record, position, &mut read.warnings)?);
+        read.cases.push(to_case(record, position, &mut read.warnings)?);
     }
     Ok(read)
 }
@@ -228,11 +138,7 @@ pub fn parse_cases(json: &[u8]) -> Result<Cases, CaseFileError> {
 /// If anything in it cannot be read.
 pub fn parse_case(json: &[u8]) -> Result<(Case, Vec<String>), CaseFileError> {
     let mut warnings = Vec::new();
-    let case = to_case(
-        serde_json::from_slice(without_mark(json))?,
-        1,
-        &mut warnings,
-    )?;
+    let case = to_case(serde_json::from_slice(without_mark(json))?, 1, &mut warnings)?;
     Ok((case, warnings))
 }
 
@@ -242,14 +148,10 @@ pub fn parse_case(json: &[u8]) -> Result<(Case, Vec<String>), CaseFileError> {
 /// If any row cannot be read, with its line.
 pub fn parse_labels_csv(text: &[u8]) -> Result<Vec<Label>, CaseFileError> {
     let mut labels = Vec::new();
-    read_csv(
-        text,
-        "chain,address,entity,kind,stop",
-        |line, record: LabelRecord| {
-            labels.push(to_label(record).map_err(|error| CaseFileError::Row { line, error })?);
-            Ok(())
-        },
-    )?;
+    read_csv(text, "chain,address,entity,kind,stop", |line, record: LabelRecord| {
+        labels.push(to_label(record).map_err(|error| CaseFileError::Row { line, error })?);
+        Ok(())
+    })?;
     Ok(labels)
 }
 
@@ -269,20 +171,16 @@ pub fn parse_label(json: &[u8]) -> Result<Label, CaseFileError> {
 pub fn parse_opening_csv(text: &[u8]) -> Result<Vec<(AccountKey, Amount)>, CaseFileError> {
     let mut balances = Vec::new();
     let mut seen = BTreeSet::new();
-    read_csv(
-        text,
-        "chain,address,balance",
-        |line, record: BalanceRecord| {
-            let account = to_account(&record.chain, &record.address)
-                .map_err(|error| CaseFileError::Row { line, error })?;
-            if !seen.insert(account) {
-                let account = format_account(account);
-                return Err(CaseFileError::DuplicateAccount { line, account });
-            }
-            balances.push((account, record.balance.0));
-            Ok(())
-        },
-    )?;
+    read_csv(text, "chain,address,balance", |line, record: BalanceRecord| {
+        let account = to_account(&record.chain, &record.address)
+            .map_err(|error| CaseFileError::Row { line, error })?;
+        if !seen.insert(account) {
+            let account = format_account(account);
+            return Err(CaseFileError::DuplicateAccount { line, account });
+        }
+        balances.push((account, record.balance.0));
+        Ok(())
+    })?;
     Ok(balances)
 }
 
@@ -345,34 +243,17 @@ fn to_case(
 }
 
 fn to_source(case: &str, position: usize, record: &SourceRecord) -> Result<Source, CaseFileError> {
-    let named = |error| CaseFileError::Source {
-        case: case.to_owned(),
-        position,
-        error,
-    };
+    let named = |error| CaseFileError::Source { case: case.to_owned(), position, error };
     let chain = parse_chain(&record.chain).map_err(named)?;
-    match (
-        &record.address,
-        record.since_block,
-        &record.tx,
-        record.log_index,
-    ) {
+    match (&record.address, record.since_block, &record.tx, record.log_index) {
         (Some(address), since_block, None, None) => Ok(Source::Wallet {
-            account: AccountKey {
-                chain,
-                address: parse(chain, address).map_err(named)?,
-            },
+            account: AccountKey { chain, address: parse(chain, address).map_err(named)? },
             since_block: since_block.unwrap_or(0),
         }),
-        (None, None, Some(tx), Some(log_index)) => Ok(Source::Transfer {
-            chain,
-            tx: parse_tx(tx).map_err(named)?,
-            log_index,
-        }),
-        _ => Err(CaseFileError::SourceShape {
-            case: case.to_owned(),
-            position,
-        }),
+        (None, None, Some(tx), Some(log_index)) => {
+            Ok(Source::Transfer { chain, tx: parse_tx(tx).map_err(named)?, log_index })
+        }
+        _ => Err(CaseFileError::SourceShape { case: case.to_owned(), position }),
     }
 }
 
@@ -385,19 +266,12 @@ fn from_source(source: &Source) -> SourceRecord {
         log_index: None,
     };
     match *source {
-        Source::Wallet {
-            account: AccountKey { chain, address },
-            since_block,
-        } => SourceRecord {
+        Source::Wallet { account: AccountKey { chain, address }, since_block } => SourceRecord {
             address: Some(format(chain, address)),
             since_block: Some(since_block),
             ..empty(chain)
         },
-        Source::Transfer {
-            chain,
-            tx,
-            log_index,
-        } => SourceRecord {
+        Source::Transfer { chain, tx, log_index } => SourceRecord {
             tx: Some(format_tx(chain, tx)),
             log_index: Some(log_index),
             ..empty(chain)
@@ -410,20 +284,12 @@ fn to_label(record: LabelRecord) -> Result<Label, DecodeError> {
     if record.entity.is_empty() {
         return Err(DecodeError::MissingField { field: "entity" });
     }
-    Ok(Label {
-        account,
-        entity: record.entity,
-        kind: record.kind,
-        stop: record.stop,
-    })
+    Ok(Label { account, entity: record.entity, kind: record.kind, stop: record.stop })
 }
 
 fn to_account(chain: &str, address: &str) -> Result<AccountKey, DecodeError> {
     let chain = parse_chain(chain)?;
-    Ok(AccountKey {
-        chain,
-        address: parse(chain, address)?,
-    })
+    Ok(AccountKey { chain, address: parse(chain, address)? })
 }
 
 /// Reads CSV whose header names exactly the expected columns, in any order.
@@ -440,14 +306,9 @@ fn read_csv<T: for<'de> Deserialize<'de>>(
         return Err(CaseFileError::Header { expected, found });
     }
     let mut row = csv::StringRecord::new();
-    while reader
-        .read_record(&mut row)
-        .map_err(|error| csv_error(&error))?
-    {
+    while reader.read_record(&mut row).map_err(|error| csv_error(&error))? {
         let line = row.position().map_or(0, csv::Position::line);
-        let record = row
-            .deserialize(Some(&header))
-            .map_err(|error| csv_error(&error))?;
+        let record = row.deserialize(Some(&header)).map_err(|error| csv_error(&error))?;
         take(line, record)?;
     }
     Ok(())
@@ -458,9 +319,7 @@ fn csv_error(error: &csv::Error) -> CaseFileError {
     let detail = match error.kind() {
         csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
         csv::ErrorKind::Utf8 { err, .. } => err.to_string(),
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("{len} fields where the header has {expected_len}")
         }
         _ => error.to_string(),
@@ -471,39 +330,4 @@ fn csv_error(error: &csv::Error) -> CaseFileError {
 /// The bytes behind a byte order mark, which some editors put first.
 fn without_mark(json: &[u8]) -> &[u8] {
     json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
-}
-
-impl Serialize for Units {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Above 2^53 many readers of JSON lose digits of a number.
-        if self.0 <= 1 << 53 {
-            serializer.serialize_u64(self.0)
-        } else {
-            serializer.collect_str(&self.0)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Units {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct UnitsVisitor;
-        impl Visitor<'_> for UnitsVisitor {
-            type Value = Units;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("base units: a whole number from 0 to 2^64 - 1")
-            }
-
-            fn visit_u64<E>(self, units: u64) -> Result<Units, E> {
-                Ok(Units(units))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Units, E> {
-                crate::field::parse_amount("units", text)
-                    .map(Units)
-                    .map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_any(UnitsVisitor)
-    }
 }
