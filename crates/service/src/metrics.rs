@@ -1,0 +1,419 @@
+//! What the service counts, in one place, for Prometheus.
+//!
+//! Labels are closed sets: each series of a set exists from the start, so a
+//! query never finds a hole. An address, a transaction or a case is never a
+//! label. Handles are resolved once; updating one is an atomic addition.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use flow_codec::{DecodeError, Ignored};
+use flow_core::{Action, Chain, FreezeStatus, Rule};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector,
+};
+
+/// Reasons for a dead letter beside those of the decoders.
+pub const DEAD_LETTER_REASONS: [&str; 9] = [
+    "late",
+    "conflict",
+    "mixed_index",
+    "other_branch",
+    "reverted",
+    "invalid_case",
+    "invalid_label",
+    "balance_overflow",
+    "other",
+];
+
+/// Kinds of events, as `events_total` tells them apart.
+pub(crate) const EVENT_KINDS: [&str; 7] = [
+    "transfer",
+    "issue",
+    "redeem",
+    "destroy",
+    "blacklist_add",
+    "blacklist_remove",
+    "multisig",
+];
+
+/// Everything that is measured.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    chains: [ChainMetrics; Chain::ALL.len()],
+    ignored: BTreeMap<&'static str, IntCounter>,
+    dead_letters: BTreeMap<&'static str, IntCounter>,
+    alerts: [IntCounter; Rule::ALL.len()],
+    freezes: [IntCounter; FreezeStatus::ALL.len()],
+    watermark_lag_seconds: IntGaugeVec,
+    resident_memory_bytes: IntGauge,
+    /// Accounts that the ledger knows.
+    pub accounts: IntGauge,
+    /// Transfers that the graph holds.
+    pub transfers: IntGauge,
+    /// Cases that are open.
+    pub cases: IntGauge,
+    /// Transactions committed to Kafka.
+    pub commits: IntCounter,
+    /// Transactions aborted.
+    pub transaction_aborts: IntCounter,
+    commit_seconds: Histogram,
+    batch_records: Histogram,
+}
+
+/// What is measured of one chain.
+#[derive(Debug)]
+pub struct ChainMetrics {
+    /// Records read from its topics.
+    pub records_consumed: IntCounter,
+    /// Events that came again and were dropped.
+    pub duplicates: IntCounter,
+    /// Records that came after their block was applied.
+    pub late_records: IntCounter,
+    /// Gaps found between block numbers.
+    pub gaps: IntCounter,
+    /// Blocks applied.
+    pub blocks: IntCounter,
+    /// The last block seen.
+    pub head_block: IntGauge,
+    /// The last block known to be final.
+    pub final_block: IntGauge,
+    /// Blocks read and not yet applied.
+    pub held_blocks: IntGauge,
+    /// In the order of [`EVENT_KINDS`].
+    pub(crate) events: [IntCounter; EVENT_KINDS.len()],
+    /// Time of the last block applied; 0 before the first.
+    applied_ms: AtomicU64,
+}
+
+impl ChainMetrics {
+    /// The counter of events of that kind.
+    pub fn events(&self, action: &Action) -> &IntCounter {
+        let kind = match action {
+            Action::Transfer { .. } => 0,
+            Action::Issue { .. } => 1,
+            Action::Redeem { .. } => 2,
+            Action::Destroy { .. } => 3,
+            Action::BlacklistAdd { .. } => 4,
+            Action::BlacklistRemove { .. } => 5,
+            Action::Multisig(_) => 6,
+        };
+        &self.events[kind]
+    }
+
+    /// A block of that time has been applied.
+    pub fn applied(&self, timestamp_ms: u64) {
+        self.blocks.inc();
+        self.applied_ms.store(timestamp_ms, Ordering::Relaxed);
+    }
+}
+
+impl Metrics {
+    /// All of them at zero.
+    pub fn new() -> Arc<Metrics> {
+        let family = Family {
+            registry: Registry::new(),
+        };
+        let build = family.gauges("build_info", "1, by version of usdt-flow", "version");
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let freezes = family.counters(
+            "freeze_recommendations_total",
+            "Freeze recommendations written, by status",
+            &["status"],
+        );
+        let alerts = family.counters("alerts_total", "Alerts raised, by rule", &["rule"]);
+        Arc::new(Metrics {
+            chains: family.chains(),
+            ignored: family.by_reason(
+                "ignored_total",
+                "Records read and of no concern, by reason",
+                Ignored::ALL.into_iter().map(Ignored::name),
+            ),
+            dead_letters: family.by_reason(
+                "dead_letters_total",
+                "Records that could not be read or applied, by reason",
+                DecodeError::REASONS
+                    .iter()
+                    .copied()
+                    .chain(DEAD_LETTER_REASONS),
+            ),
+            alerts: Rule::ALL.map(|rule| alerts.with_label_values(&[rule.name()])),
+            freezes: FreezeStatus::ALL.map(|status| freezes.with_label_values(&[status.name()])),
+            watermark_lag_seconds: family.gauges(
+                "watermark_lag_seconds",
+                "Seconds from the time of the last block applied to now",
+                "chain",
+            ),
+            resident_memory_bytes: family.process_memory(),
+            accounts: family.gauge("accounts", "Accounts that the ledger knows"),
+            transfers: family.gauge("transfers", "Transfers that the graph holds"),
+            cases: family.gauge("cases", "Cases that are open"),
+            commits: family.counter("commits_total", "Transactions committed to Kafka"),
+            transaction_aborts: family.counter("transaction_aborts_total", "Transactions aborted"),
+            commit_seconds: family.histogram(
+                "commit_seconds",
+                "Seconds that a commit took",
+                &[
+                    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
+                ],
+            ),
+            batch_records: family.histogram(
+                "batch_records",
+                "Records in a transaction",
+                &[
+                    1.0, 10.0, 100.0, 1_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0,
+                ],
+            ),
+            registry: family.registry,
+        })
+    }
+
+    /// What is measured of that chain.
+    pub fn chain(&self, chain: Chain) -> &ChainMetrics {
+        &self.chains[chain.index()]
+    }
+
+    /// The counter of records ignored for that reason.
+    pub fn ignored(&self, reason: Ignored) -> &IntCounter {
+        &self.ignored[reason.name()]
+    }
+
+    /// The counter of dead letters for that reason; one outside the closed set
+    /// counts as `other`.
+    pub fn dead_letters(&self, reason: &str) -> &IntCounter {
+        self.dead_letters
+            .get(reason)
+            .unwrap_or_else(|| &self.dead_letters["other"])
+    }
+
+    /// The counter of alerts of that rule.
+    pub fn alerts(&self, rule: Rule) -> &IntCounter {
+        let position = Rule::ALL.iter().position(|known| *known == rule);
+        &self.alerts[position.expect("ALL holds every rule")]
+    }
+
+    /// The counter of recommendations of that status.
+    pub fn freeze_recommendations(&self, status: FreezeStatus) -> &IntCounter {
+        let position = FreezeStatus::ALL.iter().position(|known| *known == status);
+        &self.freezes[position.expect("ALL holds every status")]
+    }
+
+    /// A transaction of so many records has been committed in that time.
+    pub fn committed(&self, records: u32, took: Duration) {
+        self.commits.inc();
+        self.batch_records.observe(f64::from(records));
+        self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// All of them in the text format of Prometheus, as of now.
+    pub fn encode(&self) -> String {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        self.measure_lag(now);
+        if let Some(bytes) = resident_bytes() {
+            self.resident_memory_bytes.set(bytes);
+        }
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .expect("families of a registry are never empty")
+    }
+
+    /// A chain without a block applied has no lag to tell.
+    fn measure_lag(&self, now: Duration) {
+        for chain in Chain::ALL {
+            let applied_ms = self.chain(chain).applied_ms.load(Ordering::Relaxed);
+            if applied_ms > 0 {
+                let lag = now
+                    .saturating_sub(Duration::from_millis(applied_ms))
+                    .as_secs();
+                let lag = i64::try_from(lag).unwrap_or(i64::MAX);
+                self.watermark_lag_seconds
+                    .with_label_values(&[chain.name()])
+                    .set(lag);
+            }
+        }
+    }
+}
+
+/// Resident memory as Linux tells it; nothing elsewhere.
+fn resident_bytes() -> Option<i64> {
+    // `statm` counts in pages, whose size differs between machines.
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: i64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+/// Makes and registers metrics under the prefix of usdt-flow.
+struct Family {
+    registry: Registry,
+}
+
+impl Family {
+    fn register<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+        let metric = made.expect("names and labels are well formed");
+        self.registry
+            .register(Box::new(metric.clone()))
+            .expect("each name is registered once");
+        metric
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.register(IntCounter::with_opts(options(name, help)))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.register(IntCounterVec::new(options(name, help), labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.register(IntGauge::with_opts(options(name, help)))
+    }
+
+    fn gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
+        self.register(IntGaugeVec::new(options(name, help), &[label]))
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        let options = HistogramOpts::from(options(name, help)).buckets(buckets.to_vec());
+        self.register(Histogram::with_opts(options))
+    }
+
+    /// The one name without our prefix: every exporter calls it so.
+    fn process_memory(&self) -> IntGauge {
+        let help = "Resident memory size in bytes.";
+        self.register(IntGauge::with_opts(Opts::new(
+            "process_resident_memory_bytes",
+            help,
+        )))
+    }
+
+    fn by_reason(
+        &self,
+        name: &str,
+        help: &str,
+        reasons: impl Iterator<Item = &'static str>,
+    ) -> BTreeMap<&'static str, IntCounter> {
+        let counters = self.counters(name, help, &["reason"]);
+        reasons
+            .map(|reason| (reason, counters.with_label_values(&[reason])))
+            .collect()
+    }
+
+    fn chains(&self) -> [ChainMetrics; Chain::ALL.len()] {
+        let count = |name: &str, help: &str| self.counters(name, help, &["chain"]);
+        let gauge = |name: &str, help: &str| self.gauges(name, help, "chain");
+        let records = count("records_consumed_total", "Records read from input topics");
+        let duplicates = count(
+            "duplicates_total",
+            "Events that came again and were dropped",
+        );
+        let late = count(
+            "late_records_total",
+            "Records that came after their block was applied",
+        );
+        let gaps = count("gaps_total", "Gaps found between block numbers");
+        let blocks = count("blocks_total", "Blocks applied");
+        let head = gauge("head_block", "Number of the last block seen");
+        let last_final = gauge("final_block", "Number of the last block known to be final");
+        let held = gauge("held_blocks", "Blocks read and not yet applied");
+        let events = self.counters("events_total", "USDT events applied", &["chain", "kind"]);
+        Chain::ALL.map(|chain| {
+            let label = &[chain.name()];
+            ChainMetrics {
+                records_consumed: records.with_label_values(label),
+                duplicates: duplicates.with_label_values(label),
+                late_records: late.with_label_values(label),
+                gaps: gaps.with_label_values(label),
+                blocks: blocks.with_label_values(label),
+                head_block: head.with_label_values(label),
+                final_block: last_final.with_label_values(label),
+                held_blocks: held.with_label_values(label),
+                events: EVENT_KINDS.map(|kind| events.with_label_values(&[chain.name(), kind])),
+                applied_ms: AtomicU64::new(0),
+            }
+        })
+    }
+}
+
+fn options(name: &str, help: &str) -> Opts {
+    Opts::new(format!("usdt_flow_{name}"), help)
+}
+
+#[cfg(test)]
+mod tests {
+    use flow_codec::Dropped;
+    use flow_core::Refusal;
+
+    use super::*;
+
+    #[test]
+    fn every_series_of_a_closed_set_exists_from_the_start() {
+        let text = Metrics::new().encode();
+        for rule in Rule::ALL {
+            assert!(text.contains(&format!(
+                "usdt_flow_alerts_total{{rule=\"{}\"}} 0",
+                rule.name()
+            )));
+        }
+        assert!(text.contains("usdt_flow_events_total{chain=\"tron\",kind=\"blacklist_add\"} 0"));
+        assert!(text.contains("usdt_flow_dead_letters_total{reason=\"late\"} 0"));
+        assert!(text.contains("usdt_flow_build_info{version="));
+    }
+
+    #[test]
+    fn lag_is_told_once_a_block_was_applied() {
+        let metrics = Metrics::new();
+        metrics.measure_lag(Duration::from_secs(100));
+        assert!(!metrics.encode().contains("watermark_lag_seconds{"));
+        metrics.chain(Chain::Tron).applied(90_000);
+        metrics.measure_lag(Duration::from_secs(100));
+        let lag = metrics
+            .watermark_lag_seconds
+            .with_label_values(&["tron"])
+            .get();
+        assert_eq!(lag, 10);
+        assert_eq!(metrics.chain(Chain::Tron).blocks.get(), 1);
+    }
+
+    #[test]
+    fn the_reasons_cover_those_of_assembler_and_engine() {
+        for reason in Dropped::REASONS
+            .into_iter()
+            .chain([Refusal::BalanceOverflow.name()])
+        {
+            assert!(DEAD_LETTER_REASONS.contains(&reason), "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_reason_counts_as_other() {
+        let metrics = Metrics::new();
+        metrics.dead_letters("no such reason").inc();
+        assert_eq!(metrics.dead_letters("other").get(), 1);
+        assert_eq!(metrics.dead_letters("late").get(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_is_measured() {
+        assert!(resident_bytes().unwrap() > 1024 * 1024);
+    }
+
+    #[test]
+    fn a_commit_counts_once_everywhere() {
+        let metrics = Metrics::new();
+        metrics.committed(12, Duration::from_millis(7));
+        let text = metrics.encode();
+        assert!(text.contains("usdt_flow_commits_total 1"));
+        assert!(text.contains("usdt_flow_batch_records_sum 12"));
+        assert!(text.contains("usdt_flow_commit_seconds_bucket{le=\"0.01\"} 1"));
+    }
+}
