@@ -1,3 +1,7 @@
-//! usdt-flow.
+//! The `usdt-flow` command: follows USDT from flagged wallets through Kafka.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    usdt_flow::main()
+}

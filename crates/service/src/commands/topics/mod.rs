@@ -1,0 +1,200 @@
+//! `usdt-flow topics create` and `usdt-flow topics describe`.
+//!
+//! Creating is safe to repeat: a topic that exists is left as it is, and where
+//! its settings differ from what is needed this is told and not changed.
+
+mod admin;
+mod expected;
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use anyhow::bail;
+use serde::Serialize;
+
+use crate::cli::{CreateTopicsArgs, GlobalArgs, TableFormat, TopicsArgs, TopicsCommand};
+use crate::config::{Config, Layers};
+use crate::logging;
+
+use admin::{Admin, Found};
+use expected::{Expected, expected};
+
+/// One topic as it is told.
+#[derive(Debug, Serialize)]
+struct Row {
+    topic: String,
+    purpose: &'static str,
+    state: String,
+    partitions: Option<usize>,
+    replication: Option<usize>,
+    cleanup_policy: Option<String>,
+    /// Where it is not as it should be.
+    differences: Vec<String>,
+}
+
+/// Does what the command says.
+pub fn execute(command: &TopicsCommand, global: &GlobalArgs) -> anyhow::Result<()> {
+    match command {
+        TopicsCommand::Create(args) => create(args, global),
+        TopicsCommand::Describe(args) => {
+            let (config, admin) = connect(&args.common, global)?;
+            let wanted = expected(&config, 1, args.common.inputs);
+            let rows = describe(&admin, &wanted)?;
+            print(&rows, args.common.format)
+        }
+    }
+}
+
+fn connect(args: &TopicsArgs, global: &GlobalArgs) -> anyhow::Result<(Config, Admin)> {
+    let mut flags = args.flags();
+    flags.extend(global.flags());
+    let loaded = Config::load(&Layers::of_process(args.config.config.as_deref(), flags))?;
+    logging::start(&loaded.config.log, global.color)?;
+    let timeout = Duration::from_secs(args.timeout_seconds);
+    let admin = Admin::connect(&loaded.config.kafka.bootstrap_servers, timeout)?;
+    Ok((loaded.config, admin))
+}
+
+fn create(args: &CreateTopicsArgs, global: &GlobalArgs) -> anyhow::Result<()> {
+    let (config, admin) = connect(&args.common, global)?;
+    let wanted = expected(&config, args.partitions, args.common.inputs);
+    let mut rows = describe(&admin, &wanted)?;
+    let missing = |row: &Row| row.partitions.is_none();
+    let new: Vec<&Expected> = wanted
+        .iter()
+        .filter(|topic| {
+            rows.iter()
+                .any(|row| row.topic == topic.name && missing(row))
+        })
+        .collect();
+    let results = if args.dry_run {
+        new.iter()
+            .map(|topic| (topic.name.clone(), Ok(())))
+            .collect()
+    } else {
+        admin.create(&new, args.replication)?
+    };
+    if !args.dry_run {
+        rows = describe(&admin, &wanted)?;
+    }
+    let mut failed = 0;
+    for (name, result) in results {
+        let Some(row) = rows.iter_mut().find(|row| row.topic == name) else {
+            continue;
+        };
+        match result {
+            Ok(()) if args.dry_run => row.state = "would be created".to_owned(),
+            Ok(()) => row.state = "created".to_owned(),
+            Err(message) => {
+                failed += 1;
+                row.state = format!("not created: {message}");
+            }
+        }
+    }
+    print(&rows, args.common.format)?;
+    if failed > 0 {
+        bail!("{failed} of {} topics could not be created", rows.len());
+    }
+    Ok(())
+}
+
+fn describe(admin: &Admin, wanted: &[Expected]) -> anyhow::Result<Vec<Row>> {
+    let mut found = admin.describe(wanted)?;
+    Ok(wanted
+        .iter()
+        .map(|topic| row(topic, found.remove(&topic.name)))
+        .collect())
+}
+
+fn row(topic: &Expected, found: Option<Found>) -> Row {
+    let state = if found.is_some() { "exists" } else { "missing" };
+    Row {
+        topic: topic.name.clone(),
+        purpose: topic.purpose,
+        state: state.to_owned(),
+        partitions: found.as_ref().map(|found| found.partitions),
+        replication: found.as_ref().map(|found| found.replication),
+        cleanup_policy: found
+            .as_ref()
+            .and_then(|found| found.settings.get("cleanup.policy").cloned()),
+        differences: found
+            .map(|found| topic.differences(&found))
+            .unwrap_or_default(),
+    }
+}
+
+fn print(rows: &[Row], format: TableFormat) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match format {
+        TableFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(rows)?)?,
+        TableFormat::Table => out.write_all(table(rows).as_bytes())?,
+    }
+    Ok(())
+}
+
+fn table(rows: &[Row]) -> String {
+    let count = |number: Option<usize>| number.map_or("-".to_owned(), |number| number.to_string());
+    let mut lines = vec![
+        [
+            "TOPIC",
+            "FOR",
+            "STATE",
+            "PARTITIONS",
+            "REPLICATION",
+            "CLEANUP",
+            "DIFFERENCES",
+        ]
+        .map(str::to_owned),
+    ];
+    lines.extend(rows.iter().map(|row| {
+        [
+            row.topic.clone(),
+            row.purpose.to_owned(),
+            row.state.clone(),
+            count(row.partitions),
+            count(row.replication),
+            row.cleanup_policy.clone().unwrap_or_else(|| "-".to_owned()),
+            if row.differences.is_empty() {
+                "-".to_owned()
+            } else {
+                row.differences.join("; ")
+            },
+        ]
+    }));
+    let widths: Vec<usize> = (0..lines[0].len())
+        .map(|column| {
+            lines
+                .iter()
+                .map(|line| line[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_topic_has_no_figures() {
+        let config = Config::load(&Layers::default()).unwrap().config;
+        let rows = [row(&expected(&config, 1, false)[0], None)];
+        assert_eq!(
+            table(&rows),
+            "TOPIC                FOR     STATE    PARTITIONS  REPLICATION  CLEANUP  DIFFERENCES\n\
+             usdt.flow.alerts.v1  alerts  missing  -           -            -        -\n"
+        );
+    }
+}

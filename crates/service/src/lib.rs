@@ -1,0 +1,55 @@
+//! usdt-flow, everything that waits: Kafka, files, HTTP, the command line.
+//!
+//! The pure crates decide, this one carries out. What always holds: data goes
+//! to standard output and all else to standard error; the exit status is 0
+//! when done, 1 when failed, 2 when the command was not understood.
+//!
+//! The library exists so that tests and benches reach the parts; the binary
+//! calls [`main`] and nothing else.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod http;
+pub mod kafka;
+pub mod knowledge;
+pub mod logging;
+pub mod metrics;
+pub mod pipeline;
+pub mod replay;
+pub mod report;
+pub mod summary;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use cli::{Cli, Command};
+
+/// Parses the command line, does what it says, reports how it ended.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let command = Cli::command().color(cli::color_of(&arguments).into());
+    let parsed = command
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => report::exit(dispatch(&cli)),
+        // Prints help to standard output and mistakes to standard error.
+        Err(error) => error.exit(),
+    }
+}
+
+fn dispatch(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.command {
+        Command::Topics(command) => commands::topics::execute(command, &cli.global),
+        Command::Config(command) => commands::config::execute(command, &cli.global),
+        Command::Schema(args) => commands::schema::execute(args),
+        Command::Completions(args) => commands::completions::completions(args),
+        Command::Man(args) => commands::completions::man(args),
+        Command::Run(args) => commands::run::execute(args, &cli.global),
+        Command::Replay(args) => commands::replay::execute(args, &cli.global),
+        Command::Demo(args) => commands::demo::execute(args, &cli.global),
+    }
+}
