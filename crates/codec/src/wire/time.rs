@@ -51,7 +51,9 @@ mod tests {
 
     #[test]
     fn each_day_of_two_eras_follows_the_day_before() {
-        let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let is_leap = |year: u64| {
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+        };
         let mut expected = (1970, 1, 1);
         for days in 0..2 * super::DAYS_PER_ERA {
             assert_eq!(civil_date(days), expected);
