@@ -57,7 +57,7 @@ pub struct ReplayArgs {
     /// A file of events, the same as naming it alone
     #[arg(long, value_name = "FILE")]
     pub events: Vec<PathBuf>,
-    /// Cases to trace (JSON)
+    /// Cases to trace (JSON); several files may follow, so name EVENTS before this
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub cases: Vec<PathBuf>,
     /// Labels of known services (CSV)
@@ -189,7 +189,7 @@ impl EngineArgs {
 #[command(after_help = "\
 Examples:
   usdt-flow demo                               planted crimes, followed in memory
-  usdt-flow demo --real                        a recorded hour of TRON
+  usdt-flow demo --real                        1,000 recorded blocks of TRON
   usdt-flow demo --kafka 127.0.0.1:9092        through a real Kafka
   usdt-flow demo --seed 7 --blocks 2000        another run; the same seed tells the same story")]
 pub struct DemoArgs {
