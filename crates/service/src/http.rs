@@ -45,13 +45,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Stage; 5] = [
-        Stage::Starting,
-        Stage::Rebuilding,
-        Stage::Unassigned,
-        Stage::Ready,
-        Stage::Stopping,
-    ];
+    const ALL: [Stage; 5] =
+        [Stage::Starting, Stage::Rebuilding, Stage::Unassigned, Stage::Ready, Stage::Stopping];
 
     const fn reason(self) -> &'static str {
         match self {
@@ -85,8 +80,7 @@ impl Health {
 
     /// The pipeline is at work. To be called more often than every 30 s.
     pub fn heartbeat(&self) {
-        self.heartbeat_ms
-            .store(self.elapsed_ms(), Ordering::Relaxed);
+        self.heartbeat_ms.store(self.elapsed_ms(), Ordering::Relaxed);
     }
 
     /// How far the service has come.
@@ -163,17 +157,11 @@ pub fn serve(
     let thread = thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || answer(listener, router, stopped))?;
-    Ok(Server {
-        address,
-        stop,
-        thread,
-    })
+    Ok(Server { address, stop, thread })
 }
 
 fn answer(listener: TcpListener, router: Router, stopped: oneshot::Receiver<()>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (drain, draining) = oneshot::channel::<()>();
@@ -199,16 +187,10 @@ fn router(shared: Shared) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(|| async {
-            problem(
-                StatusCode::NOT_FOUND,
-                "there are /metrics, /healthz and /readyz",
-            )
+            problem(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /readyz")
         })
         .method_not_allowed_fallback(|| async {
-            problem(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "only GET and HEAD are answered",
-            )
+            problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered")
         })
         .with_state(shared)
 }
@@ -223,10 +205,7 @@ async fn healthz(State(shared): State<Shared>) -> Response {
     if silence < HEARTBEAT_MAX {
         return "ok\n".into_response();
     }
-    let detail = format!(
-        "the pipeline has given no sign of life for {} s",
-        silence.as_secs()
-    );
+    let detail = format!("the pipeline has given no sign of life for {} s", silence.as_secs());
     problem(StatusCode::SERVICE_UNAVAILABLE, &detail)
 }
 
@@ -262,11 +241,7 @@ mod tests {
 
     fn request(server: &Server, line: &str) -> String {
         let mut stream = TcpStream::connect(server.local_addr()).unwrap();
-        write!(
-            stream,
-            "{line} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "{line} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -279,10 +254,7 @@ mod tests {
         health.set_stage(Stage::Rebuilding);
         let answer = request(&server, "GET /readyz");
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-        assert!(
-            answer.contains("content-type: application/problem+json"),
-            "{answer}"
-        );
+        assert!(answer.contains("content-type: application/problem+json"), "{answer}");
         assert!(answer.contains("being rebuilt"), "{answer}");
         health.set_ready(true);
         assert!(request(&server, "GET /readyz").starts_with("HTTP/1.1 200"));
@@ -305,10 +277,7 @@ mod tests {
     fn metrics_are_told_and_nothing_else() {
         let server = start(&Health::new());
         let answer = request(&server, "GET /metrics");
-        assert!(
-            answer.contains("content-type: text/plain; version=0.0.4"),
-            "{answer}"
-        );
+        assert!(answer.contains("content-type: text/plain; version=0.0.4"), "{answer}");
         assert!(answer.contains("# HELP usdt_flow_alerts_total"), "{answer}");
         assert!(request(&server, "GET /cases").starts_with("HTTP/1.1 404"));
         assert!(request(&server, "POST /metrics").starts_with("HTTP/1.1 405"));

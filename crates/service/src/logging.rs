@@ -16,18 +16,10 @@ pub fn start(config: &LogConfig, color: ColorWhen) -> anyhow::Result<()> {
     let filter = EnvFilter::builder()
         .parse(&config.level)
         .with_context(|| format!("cannot read the log level {:?}", config.level))?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match config.format {
-        LogFormat::Text => lines
-            .with_ansi(color.colored(io::stderr().is_terminal()))
-            .try_init(),
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .try_init(),
+        LogFormat::Text => lines.with_ansi(color.colored(io::stderr().is_terminal())).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).try_init(),
     };
     started.map_err(|error| anyhow!("cannot start the log: {error}"))
 }

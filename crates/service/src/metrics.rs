@@ -30,15 +30,8 @@ pub const DEAD_LETTER_REASONS: [&str; 9] = [
 ];
 
 /// Kinds of events, as `events_total` tells them apart.
-pub(crate) const EVENT_KINDS: [&str; 7] = [
-    "transfer",
-    "issue",
-    "redeem",
-    "destroy",
-    "blacklist_add",
-    "blacklist_remove",
-    "multisig",
-];
+pub(crate) const EVENT_KINDS: [&str; 7] =
+    ["transfer", "issue", "redeem", "destroy", "blacklist_add", "blacklist_remove", "multisig"];
 
 /// Everything that is measured.
 #[derive(Debug)]
@@ -115,9 +108,7 @@ impl ChainMetrics {
 impl Metrics {
     /// All of them at zero.
     pub fn new() -> Arc<Metrics> {
-        let family = Family {
-            registry: Registry::new(),
-        };
+        let family = Family { registry: Registry::new() };
         let build = family.gauges("build_info", "1, by version of usdt-flow", "version");
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let freezes = family.counters(
@@ -136,10 +127,7 @@ impl Metrics {
             dead_letters: family.by_reason(
                 "dead_letters_total",
                 "Records that could not be read or applied, by reason",
-                DecodeError::REASONS
-                    .iter()
-                    .copied()
-                    .chain(DEAD_LETTER_REASONS),
+                DecodeError::REASONS.iter().copied().chain(DEAD_LETTER_REASONS),
             ),
             alerts: Rule::ALL.map(|rule| alerts.with_label_values(&[rule.name()])),
             freezes: FreezeStatus::ALL.map(|status| freezes.with_label_values(&[status.name()])),
@@ -157,16 +145,12 @@ impl Metrics {
             commit_seconds: family.histogram(
                 "commit_seconds",
                 "Seconds that a commit took",
-                &[
-                    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
-                ],
+                &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0],
             ),
             batch_records: family.histogram(
                 "batch_records",
                 "Records in a transaction",
-                &[
-                    1.0, 10.0, 100.0, 1_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0,
-                ],
+                &[1.0, 10.0, 100.0, 1_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0],
             ),
             registry: family.registry,
         })
@@ -185,9 +169,7 @@ impl Metrics {
     /// The counter of dead letters for that reason; one outside the closed set
     /// counts as `other`.
     pub fn dead_letters(&self, reason: &str) -> &IntCounter {
-        self.dead_letters
-            .get(reason)
-            .unwrap_or_else(|| &self.dead_letters["other"])
+        self.dead_letters.get(reason).unwrap_or_else(|| &self.dead_letters["other"])
     }
 
     /// The counter of alerts of that rule.
@@ -211,9 +193,7 @@ impl Metrics {
 
     /// All of them in the text format of Prometheus, as of now.
     pub fn encode(&self) -> String {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.measure_lag(now);
         if let Some(bytes) = resident_bytes() {
             self.resident_memory_bytes.set(bytes);
@@ -228,13 +208,9 @@ impl Metrics {
         for chain in Chain::ALL {
             let applied_ms = self.chain(chain).applied_ms.load(Ordering::Relaxed);
             if applied_ms > 0 {
-                let lag = now
-                    .saturating_sub(Duration::from_millis(applied_ms))
-                    .as_secs();
+                let lag = now.saturating_sub(Duration::from_millis(applied_ms)).as_secs();
                 let lag = i64::try_from(lag).unwrap_or(i64::MAX);
-                self.watermark_lag_seconds
-                    .with_label_values(&[chain.name()])
-                    .set(lag);
+                self.watermark_lag_seconds.with_label_values(&[chain.name()]).set(lag);
             }
         }
     }
@@ -244,9 +220,7 @@ impl Metrics {
 fn resident_bytes() -> Option<i64> {
     // `statm` counts in pages, whose size differs between machines.
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: i64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
@@ -259,9 +233,7 @@ struct Family {
 impl Family {
     fn register<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
         let metric = made.expect("names and labels are well formed");
-        self.registry
-            .register(Box::new(metric.clone()))
-            .expect("each name is registered once");
+        self.registry.register(Box::new(metric.clone())).expect("each name is registered once");
         metric
     }
 
@@ -289,10 +261,7 @@ impl Family {
     /// The one name without our prefix: every exporter calls it so.
     fn process_memory(&self) -> IntGauge {
         let help = "Resident memory size in bytes.";
-        self.register(IntGauge::with_opts(Opts::new(
-            "process_resident_memory_bytes",
-            help,
-        )))
+        self.register(IntGauge::with_opts(Opts::new("process_resident_memory_bytes", help)))
     }
 
     fn by_reason(
@@ -302,23 +271,15 @@ impl Family {
         reasons: impl Iterator<Item = &'static str>,
     ) -> BTreeMap<&'static str, IntCounter> {
         let counters = self.counters(name, help, &["reason"]);
-        reasons
-            .map(|reason| (reason, counters.with_label_values(&[reason])))
-            .collect()
+        reasons.map(|reason| (reason, counters.with_label_values(&[reason]))).collect()
     }
 
     fn chains(&self) -> [ChainMetrics; Chain::ALL.len()] {
         let count = |name: &str, help: &str| self.counters(name, help, &["chain"]);
         let gauge = |name: &str, help: &str| self.gauges(name, help, "chain");
         let records = count("records_consumed_total", "Records read from input topics");
-        let duplicates = count(
-            "duplicates_total",
-            "Events that came again and were dropped",
-        );
-        let late = count(
-            "late_records_total",
-            "Records that came after their block was applied",
-        );
+        let duplicates = count("duplicates_total", "Events that came again and were dropped");
+        let late = count("late_records_total", "Records that came after their block was applied");
         let gaps = count("gaps_total", "Gaps found between block numbers");
         let blocks = count("blocks_total", "Blocks applied");
         let head = gauge("head_block", "Number of the last block seen");
@@ -358,10 +319,9 @@ mod tests {
     fn every_series_of_a_closed_set_exists_from_the_start() {
         let text = Metrics::new().encode();
         for rule in Rule::ALL {
-            assert!(text.contains(&format!(
-                "usdt_flow_alerts_total{{rule=\"{}\"}} 0",
-                rule.name()
-            )));
+            assert!(
+                text.contains(&format!("usdt_flow_alerts_total{{rule=\"{}\"}} 0", rule.name()))
+            );
         }
         assert!(text.contains("usdt_flow_events_total{chain=\"tron\",kind=\"blacklist_add\"} 0"));
         assert!(text.contains("usdt_flow_dead_letters_total{reason=\"late\"} 0"));
@@ -375,20 +335,14 @@ mod tests {
         assert!(!metrics.encode().contains("watermark_lag_seconds{"));
         metrics.chain(Chain::Tron).applied(90_000);
         metrics.measure_lag(Duration::from_secs(100));
-        let lag = metrics
-            .watermark_lag_seconds
-            .with_label_values(&["tron"])
-            .get();
+        let lag = metrics.watermark_lag_seconds.with_label_values(&["tron"]).get();
         assert_eq!(lag, 10);
         assert_eq!(metrics.chain(Chain::Tron).blocks.get(), 1);
     }
 
     #[test]
     fn the_reasons_cover_those_of_assembler_and_engine() {
-        for reason in Dropped::REASONS
-            .into_iter()
-            .chain([Refusal::BalanceOverflow.name()])
-        {
+        for reason in Dropped::REASONS.into_iter().chain([Refusal::BalanceOverflow.name()]) {
             assert!(DEAD_LETTER_REASONS.contains(&reason), "{reason}");
         }
     }

@@ -27,10 +27,7 @@ pub trait Explain<T> {
 impl<T, E: Into<anyhow::Error>> Explain<T> for Result<T, E> {
     fn explain(self, message: impl Into<String>, hint: impl Into<String>) -> anyhow::Result<T> {
         self.map_err(|error| {
-            error.into().context(Hint {
-                message: message.into(),
-                hint: hint.into(),
-            })
+            error.into().context(Hint { message: message.into(), hint: hint.into() })
         })
     }
 }
@@ -73,9 +70,7 @@ mod tests {
     #[test]
     fn an_error_tells_cause_and_remedy() {
         let failed: Result<(), _> = Err(io::Error::other("no route"));
-        let error = failed
-            .explain("cannot reach Kafka", "start a broker")
-            .unwrap_err();
+        let error = failed.explain("cannot reach Kafka", "start a broker").unwrap_err();
         let error = error.context("topics were not created");
         assert_eq!(
             render(&error),

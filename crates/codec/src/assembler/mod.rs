@@ -311,11 +311,7 @@ impl Assembler {
     }
 
     /// `removed: true`: the block of the event left the canonical chain.
-    fn take_back(
-        &mut self,
-        event: &ChainEvent,
-        identity: Option<Identity>,
-    ) -> Result<(), Dropped> {
+    fn take_back(&mut self, event: &ChainEvent, identity: Option<Identity>) -> Result<(), Dropped> {
         let Some(identity) = identity else { return Ok(()) };
         if let Some(held) = self.held.get_mut(&event.block) {
             let before = held.events.len();

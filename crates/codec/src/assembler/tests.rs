@@ -154,11 +154,8 @@ fn positions_do_not_depend_on_how_the_source_numbers_logs() {
 fn a_mint_told_by_log_and_transfer_counts_once() {
     let mut assembler = assembler(1);
     let mint = transfer(1, 5, LogIndex::InTx(2), 0, 3, 1_000);
-    let log = ChainEvent {
-        index: Some(LogIndex::InTx(1)),
-        action: ChainAction::IssueLog(1_000),
-        ..mint
-    };
+    let log =
+        ChainEvent { index: Some(LogIndex::InTx(1)), action: ChainAction::IssueLog(1_000), ..mint };
     let alone = ChainEvent { tx: TxHash([6; 32]), action: ChainAction::RedeemLog(7), ..log };
     for event in [log, mint, alone] {
         assembler.push(event).unwrap();

@@ -69,13 +69,7 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// When to use colors; NO_COLOR turns them off too
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        value_name = "WHEN",
-        default_value = "auto"
-    )]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
     pub color: ColorWhen,
 }
 
@@ -135,17 +129,10 @@ impl From<ColorWhen> for clap::ColorChoice {
 
 /// What `--color` says, read ahead of the parser, whose own messages obey it.
 pub fn color_of(arguments: &[OsString]) -> ColorWhen {
-    let texts = || {
-        arguments
-            .iter()
-            .map(|argument| argument.to_str().unwrap_or_default())
-    };
+    let texts = || arguments.iter().map(|argument| argument.to_str().unwrap_or_default());
     let joined = texts().find_map(|text| text.strip_prefix("--color="));
     let apart = texts().skip_while(|text| *text != "--color").nth(1);
-    joined
-        .or(apart)
-        .and_then(|text| ColorWhen::from_str(text, false).ok())
-        .unwrap_or_default()
+    joined.or(apart).and_then(|text| ColorWhen::from_str(text, false).ok()).unwrap_or_default()
 }
 
 /// What can be done.
@@ -185,10 +172,7 @@ pub struct ConfigArgs {
 impl ConfigArgs {
     /// What these flags say about the configuration.
     pub fn flags(&self) -> Vec<Flag> {
-        self.set
-            .iter()
-            .map(|(key, value)| Flag::new(key, value, "--set"))
-            .collect()
+        self.set.iter().map(|(key, value)| Flag::new(key, value, "--set")).collect()
     }
 }
 

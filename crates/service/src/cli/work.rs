@@ -58,13 +58,13 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub events: Vec<PathBuf>,
     /// Cases to trace (JSON); several files may follow, so name EVENTS before this
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE")]
     pub cases: Vec<PathBuf>,
     /// Labels of known services (CSV)
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE")]
     pub labels: Vec<PathBuf>,
     /// Balances before the first event (CSV)
-    #[arg(long, alias = "opening-balances", value_name = "FILE", num_args = 1..)]
+    #[arg(long, alias = "opening-balances", value_name = "FILE")]
     pub opening: Vec<PathBuf>,
     /// The folder to write to; it is made if need be
     #[arg(short, long, value_name = "DIR")]
@@ -161,22 +161,10 @@ impl EngineArgs {
     pub fn flags(&self) -> Vec<Flag> {
         [
             ("engine.policy", &self.policy, "--policy"),
-            (
-                "engine.alert_min_units",
-                &self.alert_min_units,
-                "--alert-min-units",
-            ),
+            ("engine.alert_min_units", &self.alert_min_units, "--alert-min-units"),
             ("engine.thresholds_units", &self.thresholds, "--thresholds"),
-            (
-                "engine.freeze_min_units",
-                &self.freeze_min_units,
-                "--freeze-min-units",
-            ),
-            (
-                "engine.freeze_rest_seconds",
-                &self.freeze_rest_seconds,
-                "--freeze-rest-seconds",
-            ),
+            ("engine.freeze_min_units", &self.freeze_min_units, "--freeze-min-units"),
+            ("engine.freeze_rest_seconds", &self.freeze_rest_seconds, "--freeze-rest-seconds"),
         ]
         .into_iter()
         .filter_map(|(key, value, flag)| Some(Flag::new(key, value.as_deref()?, flag)))

@@ -42,16 +42,10 @@ fn select(
     if !names.contains(&short(name)) {
         match nearest(name, names.iter().copied()) {
             Some(known) => bail!("there is no schema {name:?}; did you mean {known}?"),
-            None => bail!(
-                "there is no schema {name:?}; there are {}",
-                names.join(", ")
-            ),
+            None => bail!("there is no schema {name:?}; there are {}", names.join(", ")),
         }
     }
-    Ok(schemas
-        .into_iter()
-        .filter(|(file, _)| short(file) == short(name))
-        .collect())
+    Ok(schemas.into_iter().filter(|(file, _)| short(file) == short(name)).collect())
 }
 
 /// The name of a schema's file without its endings.

@@ -22,16 +22,10 @@ struct Row {
 impl RawConfig {
     /// Key, value and origin in columns.
     pub fn to_table(&self) -> String {
-        let rows: Vec<[String; 3]> = rows(self)
-            .into_iter()
-            .map(|row| [row.key, row.value.to_toml(), row.origin])
-            .collect();
+        let rows: Vec<[String; 3]> =
+            rows(self).into_iter().map(|row| [row.key, row.value.to_toml(), row.origin]).collect();
         let width = |column: usize| {
-            rows.iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-                .min(48)
+            rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(48)
         };
         let (key_width, value_width) = (width(0), width(1));
         let mut table = String::new();
@@ -54,14 +48,8 @@ impl RawConfig {
             }
             // A file with a secret in it would be refused.
             let mark = if row.secret { "# " } else { "" };
-            writeln!(
-                document,
-                "{mark}{} = {}  # {}",
-                row.name,
-                row.value.to_toml(),
-                row.origin
-            )
-            .expect("strings take all text");
+            writeln!(document, "{mark}{} = {}  # {}", row.name, row.value.to_toml(), row.origin)
+                .expect("strings take all text");
         }
         document
     }
@@ -85,24 +73,12 @@ fn rows(raw: &RawConfig) -> Vec<Row> {
         .filter_map(|setting| {
             let (section, name) = setting.key.rsplit_once('.')?;
             let secret = matches!(setting.kind, Kind::Secret);
-            Some(row(
-                section,
-                name,
-                &setting.key,
-                raw.get(&setting.key)?,
-                secret,
-            ))
+            Some(row(section, name, &setting.key, raw.get(&setting.key)?, secret))
         })
         .collect();
     for table in PROPERTY_TABLES {
         rows.extend(raw.properties(table).map(|(name, entry)| {
-            row(
-                table,
-                &format!("\"{name}\""),
-                &format!("{table}.{name}"),
-                entry,
-                is_secret(name),
-            )
+            row(table, &format!("\"{name}\""), &format!("{table}.{name}"), entry, is_secret(name))
         }));
     }
     rows.sort_by_key(|row| section_rank(&row.section));
@@ -110,11 +86,7 @@ fn rows(raw: &RawConfig) -> Vec<Row> {
 }
 
 fn row(section: &str, name: &str, key: &str, entry: &Entry, secret: bool) -> Row {
-    let value = if secret {
-        Value::Text("***".to_owned())
-    } else {
-        entry.value.clone()
-    };
+    let value = if secret { Value::Text("***".to_owned()) } else { entry.value.clone() };
     Row {
         section: section.to_owned(),
         name: name.to_owned(),
@@ -131,11 +103,7 @@ fn section_rank(section: &str) -> usize {
     order
         .iter()
         .position(|known| *known == section)
-        .or_else(|| {
-            end.iter()
-                .position(|known| *known == section)
-                .map(|rank| rank + 100)
-        })
+        .or_else(|| end.iter().position(|known| *known == section).map(|rank| rank + 100))
         .unwrap_or(order.len())
 }
 

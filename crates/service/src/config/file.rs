@@ -23,10 +23,7 @@ impl RawConfig {
                 return;
             }
         };
-        let file = File {
-            path: path.into(),
-            text: &text,
-        };
+        let file = File { path: path.into(), text: &text };
         let (table, errors) = DeTable::parse_recoverable(&text);
         if errors.is_empty() {
             self.read_table(&file, "", table.get_ref(), problems);
@@ -123,12 +120,7 @@ struct File<'a> {
 
 impl File<'_> {
     fn origin(&self, at: usize) -> Origin {
-        let lines = self
-            .text
-            .bytes()
-            .take(at)
-            .filter(|byte| *byte == b'\n')
-            .count();
+        let lines = self.text.bytes().take(at).filter(|byte| *byte == b'\n').count();
         Origin::File(self.path.clone(), lines + 1)
     }
 
@@ -139,10 +131,7 @@ impl File<'_> {
         let absolute = |path: String| {
             let joined = folder.join(path);
             // Fails only where the current folder is gone; then reading fails too.
-            std::path::absolute(&joined)
-                .unwrap_or(joined)
-                .to_string_lossy()
-                .into_owned()
+            std::path::absolute(&joined).unwrap_or(joined).to_string_lossy().into_owned()
         };
         match (kind, value) {
             (Kind::Path, Value::Text(path)) => Value::Text(absolute(path)),
@@ -155,9 +144,5 @@ impl File<'_> {
 }
 
 fn dotted(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{prefix}.{name}")
-    }
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }

@@ -20,10 +20,7 @@ pub struct ReadFileError {
 /// The bytes of a file, decompressed when its name ends in `.gz` or `.zst`;
 /// `-` is standard input.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, ReadFileError> {
-    read(path).map_err(|source| ReadFileError {
-        path: path.to_owned(),
-        source,
-    })
+    read(path).map_err(|source| ReadFileError { path: path.to_owned(), source })
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -57,16 +54,12 @@ pub fn check_files(config: &Config) -> (Vec<Problem>, Vec<Problem>) {
     }
     for path in &knowledge.label_files {
         check(path, "input.label_files", &mut problems, |bytes| {
-            case_file::parse_labels_csv(bytes)
-                .map(drop)
-                .map_err(|error| error.to_string())
+            case_file::parse_labels_csv(bytes).map(drop).map_err(|error| error.to_string())
         });
     }
     for path in &knowledge.opening_files {
         check(path, "input.opening_files", &mut problems, |bytes| {
-            case_file::parse_opening_csv(bytes)
-                .map(drop)
-                .map_err(|error| error.to_string())
+            case_file::parse_opening_csv(bytes).map(drop).map_err(|error| error.to_string())
         });
     }
     (problems, warnings)

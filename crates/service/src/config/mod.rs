@@ -197,16 +197,9 @@ impl Config {
         let mut findings = raw::Findings::default();
         let raw = RawConfig::read(layers, &mut findings);
         let config = convert::convert(&raw, &mut findings);
-        let raw::Findings {
-            mut problems,
-            warnings,
-        } = findings;
+        let raw::Findings { mut problems, warnings } = findings;
         match config {
-            Ok(config) if problems.is_empty() => Ok(Loaded {
-                config,
-                raw,
-                warnings,
-            }),
+            Ok(config) if problems.is_empty() => Ok(Loaded { config, raw, warnings }),
             Ok(_) => Err(Problems::of(problems)),
             Err(more) => {
                 problems.extend(more);

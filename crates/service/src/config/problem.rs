@@ -46,20 +46,12 @@ pub struct Problem {
 impl Problem {
     /// A problem of the configuration as a whole.
     pub fn new(message: impl Into<String>) -> Self {
-        Problem {
-            origin: None,
-            key: None,
-            message: message.into(),
-            hint: None,
-        }
+        Problem { origin: None, key: None, message: message.into(), hint: None }
     }
 
     /// A problem of one setting.
     pub fn of(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Problem {
-            key: Some(key.into()),
-            ..Problem::new(message)
-        }
+        Problem { key: Some(key.into()), ..Problem::new(message) }
     }
 
     /// Says where the value came from.
@@ -108,11 +100,7 @@ impl Problems {
 
     /// `Err` if anything is wrong.
     pub fn check(list: Vec<Problem>) -> Result<(), Problems> {
-        if list.is_empty() {
-            Ok(())
-        } else {
-            Err(Problems(list))
-        }
+        if list.is_empty() { Ok(()) } else { Err(Problems(list)) }
     }
 
     /// Each of them, in the order found.
@@ -132,9 +120,7 @@ impl fmt::Display for Problems {
             1 => f.write_str("the configuration has a problem")?,
             n => write!(f, "the configuration has {n} problems")?,
         }
-        self.0
-            .iter()
-            .try_for_each(|problem| write!(f, "\n    {problem}"))
+        self.0.iter().try_for_each(|problem| write!(f, "\n    {problem}"))
     }
 }
 

@@ -27,11 +27,7 @@ pub struct Flag {
 impl Flag {
     /// What `flag` says about the setting `key`.
     pub fn new(key: &str, value: impl Into<String>, flag: &str) -> Self {
-        Flag {
-            key: key.to_owned(),
-            value: value.into(),
-            flag: flag.to_owned(),
-        }
+        Flag { key: key.to_owned(), value: value.into(), flag: flag.to_owned() }
     }
 }
 
@@ -179,11 +175,7 @@ impl RawConfig {
         if self.entries.contains_key(key) {
             return;
         }
-        if let Some(Entry {
-            value: Value::Text(base),
-            ..
-        }) = self.entries.get(from)
-        {
+        if let Some(Entry { value: Value::Text(base), .. }) = self.entries.get(from) {
             let value = Value::Text(format!("{base}{suffix}"));
             self.set(key, value, Origin::Derived(from));
         }
@@ -192,19 +184,14 @@ impl RawConfig {
 
 /// Whether settings lie below this key.
 pub(super) fn is_section(key: &str) -> bool {
-    let below = |setting: &Setting| {
-        setting
-            .key
-            .strip_prefix(key)
-            .is_some_and(|rest| rest.starts_with('.'))
-    };
+    let below =
+        |setting: &Setting| setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
     PROPERTY_TABLES.contains(&key) || SETTINGS.iter().any(below)
 }
 
 fn is_property(key: &str) -> bool {
     PROPERTY_TABLES.iter().any(|table| {
-        key.strip_prefix(table)
-            .is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
+        key.strip_prefix(table).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
     })
 }
 
@@ -212,25 +199,18 @@ fn is_property(key: &str) -> bool {
 /// property of librdkafka has an underscore in its name.
 fn property_key(variable: &str) -> Option<String> {
     PROPERTY_TABLES.iter().find_map(|table| {
-        let name = variable
-            .strip_prefix(&settings::variable(table))?
-            .strip_prefix('_')?;
+        let name = variable.strip_prefix(&settings::variable(table))?.strip_prefix('_')?;
         Some(format!("{table}.{}", name.to_lowercase().replace('_', ".")))
     })
 }
 
 pub(super) fn unknown(key: &str) -> Problem {
     let problem = Problem::of(key, "unknown key");
-    if let Some(chain) = key
-        .strip_prefix("input.")
-        .filter(|_| key.split('.').count() == 2)
-    {
+    if let Some(chain) = key.strip_prefix("input.").filter(|_| key.split('.').count() == 2) {
         let known = Chain::ALL.map(Chain::name);
         if nearest(key, SETTINGS.iter().map(|setting| setting.key.as_str())).is_none() {
-            return problem.hint(format!(
-                "there is no chain {chain:?}; the chains are {}",
-                known.join(", ")
-            ));
+            return problem
+                .hint(format!("there is no chain {chain:?}; the chains are {}", known.join(", ")));
         }
     }
     match suggestion(key) {
@@ -243,10 +223,7 @@ pub(super) fn unknown(key: &str) -> Problem {
 fn suggestion(key: &str) -> Option<String> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let mut known: Vec<String> = SETTINGS.iter().map(|setting| setting.key.clone()).collect();
-    let moved = known
-        .iter()
-        .find(|candidate| last(candidate) == last(key))
-        .cloned();
+    let moved = known.iter().find(|candidate| last(candidate) == last(key)).cloned();
     let sections: Vec<String> = known
         .iter()
         .flat_map(|key| key.match_indices('.').map(|(at, _)| key[..at].to_owned()))
@@ -257,30 +234,17 @@ fn suggestion(key: &str) -> Option<String> {
 
 fn unknown_variable(name: &str) -> Option<Problem> {
     let rest = name.strip_prefix(ENVIRONMENT_PREFIX)?;
-    let section = rest
-        .split('_')
-        .next()
-        .filter(|section| is_section(&section.to_lowercase()))?;
+    let section = rest.split('_').next().filter(|section| is_section(&section.to_lowercase()))?;
     let variables: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
     let warning =
         Problem::new(format!("{name} sets nothing")).at(Origin::Environment(name.to_owned()));
     Some(match nearest(name, variables.iter().map(String::as_str)) {
         Some(known) => warning.hint(format!("did you mean {known}?")),
-        None => warning.hint(format!(
-            "no setting of [{}] has that name",
-            section.to_lowercase()
-        )),
+        None => warning.hint(format!("no setting of [{}] has that name", section.to_lowercase())),
     })
 }
 
 pub(super) fn misplaced_secret(setting: &Setting) -> Problem {
-    Problem::of(
-        &setting.key,
-        "a secret is read from the environment or from a file of its own",
-    )
-    .hint(format!(
-        "set {} or {}_file instead",
-        setting.variable(),
-        setting.key
-    ))
+    Problem::of(&setting.key, "a secret is read from the environment or from a file of its own")
+        .hint(format!("set {} or {}_file instead", setting.variable(), setting.key))
 }

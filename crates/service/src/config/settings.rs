@@ -36,10 +36,7 @@ impl Setting {
 
 /// The environment variable of a dotted key.
 pub(super) fn variable(key: &str) -> String {
-    format!(
-        "{ENVIRONMENT_PREFIX}{}",
-        key.to_uppercase().replace('.', "_")
-    )
+    format!("{ENVIRONMENT_PREFIX}{}", key.to_uppercase().replace('.', "_"))
 }
 
 /// The setting of that key.
@@ -59,11 +56,7 @@ pub(super) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
 });
 
 fn setting(key: impl Into<String>, kind: Kind, default: Option<Value>) -> Setting {
-    Setting {
-        key: key.into(),
-        kind,
-        default,
-    }
+    Setting { key: key.into(), kind, default }
 }
 
 fn text(value: &str) -> Option<Value> {
@@ -72,11 +65,7 @@ fn text(value: &str) -> Option<Value> {
 
 fn kafka() -> Vec<Setting> {
     vec![
-        setting(
-            "kafka.bootstrap_servers",
-            Kind::Text,
-            text("127.0.0.1:9092"),
-        ),
+        setting("kafka.bootstrap_servers", Kind::Text, text("127.0.0.1:9092")),
         setting("kafka.group_id", Kind::Text, text("usdt-flow")),
         setting("kafka.transactional_id", Kind::Text, None),
         setting("kafka.security_protocol", Kind::Text, text("plaintext")),
@@ -91,16 +80,8 @@ fn chain_input(chain: Chain) -> [Setting; 3] {
     let key = |name: &str| format!("input.{chain}.{name}");
     [
         setting(key("topics"), Kind::Topics, Some(Value::Topics(Vec::new()))),
-        setting(
-            key("window_blocks"),
-            Kind::Number(0..=100_000),
-            Some(Value::Number(2)),
-        ),
-        setting(
-            key("idle_flush_ms"),
-            Kind::Number(100..=3_600_000),
-            Some(Value::Number(10_000)),
-        ),
+        setting(key("window_blocks"), Kind::Number(0..=100_000), Some(Value::Number(2))),
+        setting(key("idle_flush_ms"), Kind::Number(100..=3_600_000), Some(Value::Number(10_000))),
     ]
 }
 
@@ -130,16 +111,8 @@ fn engine() -> Vec<Setting> {
     vec![
         setting("engine.policy", Kind::Text, text("haircut")),
         setting("engine.alert_min_units", amount(), Some(Value::Number(0))),
-        setting(
-            "engine.thresholds_units",
-            Kind::Numbers,
-            Some(Value::Numbers(thresholds)),
-        ),
-        setting(
-            "engine.freeze_min_units",
-            amount(),
-            Some(Value::Number(1_000_000_000)),
-        ),
+        setting("engine.thresholds_units", Kind::Numbers, Some(Value::Numbers(thresholds))),
+        setting("engine.freeze_min_units", amount(), Some(Value::Number(1_000_000_000))),
         setting(
             "engine.freeze_rest_seconds",
             Kind::Number(0..=31_536_000),
@@ -150,16 +123,8 @@ fn engine() -> Vec<Setting> {
 
 fn shell() -> Vec<Setting> {
     vec![
-        setting(
-            "commit.interval_ms",
-            Kind::Number(1..=10_000),
-            Some(Value::Number(50)),
-        ),
-        setting(
-            "commit.max_records",
-            Kind::Number(1..=1_000_000),
-            Some(Value::Number(20_000)),
-        ),
+        setting("commit.interval_ms", Kind::Number(1..=10_000), Some(Value::Number(50))),
+        setting("commit.max_records", Kind::Number(1..=1_000_000), Some(Value::Number(20_000))),
         setting("http.listen", Kind::Text, text("127.0.0.1:9464")),
         setting("log.format", Kind::Text, text("text")),
         setting("log.level", Kind::Text, text("info")),
@@ -182,9 +147,6 @@ mod tests {
 
     #[test]
     fn a_variable_is_the_key_in_capitals() {
-        assert_eq!(
-            variable("kafka.bootstrap_servers"),
-            "USDT_FLOW_KAFKA_BOOTSTRAP_SERVERS"
-        );
+        assert_eq!(variable("kafka.bootstrap_servers"), "USDT_FLOW_KAFKA_BOOTSTRAP_SERVERS");
     }
 }

@@ -50,10 +50,7 @@ pub(super) struct TopicText {
 
 impl TopicText {
     fn auto(name: &str) -> Self {
-        TopicText {
-            name: name.to_owned(),
-            format: "auto".to_owned(),
-        }
+        TopicText { name: name.to_owned(), format: "auto".to_owned() }
     }
 }
 
@@ -62,9 +59,9 @@ impl Kind {
     pub(super) fn parse_toml(&self, value: &DeValue<'_>) -> Result<Value, String> {
         match self {
             Kind::Text | Kind::Secret | Kind::Path => string(value).map(Value::Text),
-            Kind::Number(range) => number(value)
-                .and_then(|number| within(range, number))
-                .map(Value::Number),
+            Kind::Number(range) => {
+                number(value).and_then(|number| within(range, number)).map(Value::Number)
+            }
             Kind::Numbers => list(value, number).map(Value::Numbers),
             Kind::Paths => list(value, string).map(Value::Texts),
             Kind::Topics => list(value, topic).map(Value::Topics),
@@ -73,20 +70,13 @@ impl Kind {
 
     /// Reads what an environment variable or a flag says.
     pub(super) fn parse_text(&self, text: &str) -> Result<Value, String> {
-        let items = || {
-            text.split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty())
-        };
+        let items = || text.split(',').map(str::trim).filter(|item| !item.is_empty());
         match self {
             Kind::Text | Kind::Secret | Kind::Path => Ok(Value::Text(text.to_owned())),
-            Kind::Number(range) => digits(text.trim())
-                .and_then(|number| within(range, number))
-                .map(Value::Number),
-            Kind::Numbers => items()
-                .map(digits)
-                .collect::<Result<_, _>>()
-                .map(Value::Numbers),
+            Kind::Number(range) => {
+                digits(text.trim()).and_then(|number| within(range, number)).map(Value::Number)
+            }
+            Kind::Numbers => items().map(digits).collect::<Result<_, _>>().map(Value::Numbers),
             Kind::Paths => Ok(Value::Texts(items().map(str::to_owned).collect())),
             Kind::Topics => Ok(Value::Topics(items().map(topic_text).collect())),
         }
@@ -102,11 +92,7 @@ impl Value {
             Value::Numbers(numbers) => join(numbers.iter().map(u64::to_string)),
             Value::Texts(texts) => join(texts.iter().map(|text| quote(text))),
             Value::Topics(topics) => join(topics.iter().map(|topic| {
-                format!(
-                    "{{ name = {}, format = {} }}",
-                    quote(&topic.name),
-                    quote(&topic.format)
-                )
+                format!("{{ name = {}, format = {} }}", quote(&topic.name), quote(&topic.format))
             })),
         }
     }
@@ -133,10 +119,7 @@ pub(super) fn property(value: &DeValue<'_>) -> Result<String, String> {
         DeValue::Integer(number) => Ok(number.to_string()),
         DeValue::Float(number) => Ok(number.as_str().to_owned()),
         DeValue::Boolean(flag) => Ok(flag.to_string()),
-        other => Err(format!(
-            "expected a string, a number or a boolean, not {}",
-            named(other)
-        )),
+        other => Err(format!("expected a string, a number or a boolean, not {}", named(other))),
     }
 }
 
@@ -157,20 +140,14 @@ fn number(value: &DeValue<'_>) -> Result<u64, String> {
 
 fn digits(text: &str) -> Result<u64, String> {
     let plain = text.replace('_', "");
-    plain
-        .parse()
-        .map_err(|_| format!("{text:?} is not an integer from 0 to {}", u64::MAX))
+    plain.parse().map_err(|_| format!("{text:?} is not an integer from 0 to {}", u64::MAX))
 }
 
 fn within(range: &RangeInclusive<u64>, number: u64) -> Result<u64, String> {
     if range.contains(&number) {
         Ok(number)
     } else {
-        Err(format!(
-            "{number} is not between {} and {}",
-            range.start(),
-            range.end()
-        ))
+        Err(format!("{number} is not between {} and {}", range.start(), range.end()))
     }
 }
 
@@ -202,25 +179,16 @@ fn topic_table(table: &DeTable<'_>) -> Result<TopicText, String> {
             "name" => topic.name = string(value.get_ref())?,
             "format" => topic.format = string(value.get_ref())?,
             other => {
-                return Err(format!(
-                    "unknown key {other:?} of a topic; there are name and format"
-                ));
+                return Err(format!("unknown key {other:?} of a topic; there are name and format"));
             }
         }
     }
-    if topic.name.is_empty() {
-        Err("a topic has no name".to_owned())
-    } else {
-        Ok(topic)
-    }
+    if topic.name.is_empty() { Err("a topic has no name".to_owned()) } else { Ok(topic) }
 }
 
 fn topic_text(item: &str) -> TopicText {
     match item.split_once(':') {
-        Some((name, format)) => TopicText {
-            name: name.to_owned(),
-            format: format.to_owned(),
-        },
+        Some((name, format)) => TopicText { name: name.to_owned(), format: format.to_owned() },
         None => TopicText::auto(item),
     }
 }
@@ -259,9 +227,7 @@ mod tests {
 
     #[test]
     fn text_and_toml_of_a_list_of_topics_agree() {
-        let text = Kind::Topics
-            .parse_text("contractevent, block:java-tron")
-            .unwrap();
+        let text = Kind::Topics.parse_text("contractevent, block:java-tron").unwrap();
         assert_eq!(
             text.to_toml(),
             r#"[{ name = "contractevent", format = "auto" }, { name = "block", format = "java-tron" }]"#
@@ -276,10 +242,7 @@ mod tests {
     fn a_number_outside_its_range_is_refused() {
         let kind = Kind::Number(1..=5);
         assert_eq!(kind.parse_text("5"), Ok(Value::Number(5)));
-        assert_eq!(
-            kind.parse_text("6"),
-            Err("6 is not between 1 and 5".to_owned())
-        );
+        assert_eq!(kind.parse_text("6"), Err("6 is not between 1 and 5".to_owned()));
         assert!(kind.parse_text("-1").is_err());
         assert!(kind.parse_text("five").is_err());
     }
@@ -289,9 +252,6 @@ mod tests {
         let odd = "a\"b\\c\n\u{7f}ü";
         let document = format!("x = {}", quote(odd));
         let table = DeTable::parse(&document).unwrap();
-        assert_eq!(
-            table.get_ref().get("x").unwrap().get_ref().as_str(),
-            Some(odd)
-        );
+        assert_eq!(table.get_ref().get("x").unwrap().get_ref().as_str(), Some(odd));
     }
 }

@@ -45,12 +45,7 @@ impl Admin {
             .create()
             .context("cannot make a Kafka client")?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let admin = Admin {
-            client,
-            runtime,
-            servers: servers.to_owned(),
-            timeout,
-        };
+        let admin = Admin { client, runtime, servers: servers.to_owned(), timeout };
         admin.existing()?;
         Ok(admin)
     }
@@ -60,16 +55,12 @@ impl Admin {
         let mut found = self.existing()?;
         found.retain(|name, _| topics.iter().any(|topic| topic.name == *name));
         let names: Vec<String> = found.keys().cloned().collect();
-        let resources: Vec<_> = names
-            .iter()
-            .map(|name| ResourceSpecifier::Topic(name))
-            .collect();
+        let resources: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
         if resources.is_empty() {
             return Ok(found);
         }
         let described = self.reached(
-            self.runtime
-                .block_on(self.client.describe_configs(&resources, &self.options())),
+            self.runtime.block_on(self.client.describe_configs(&resources, &self.options())),
         )?;
         // The answers come in the order of the questions.
         for (name, resource) in names.iter().zip(described) {
@@ -97,17 +88,12 @@ impl Admin {
             .map(|topic| {
                 let replication = TopicReplication::Fixed(replication);
                 let new = NewTopic::new(&topic.name, topic.partitions, replication);
-                topic
-                    .settings
-                    .iter()
-                    .fold(new, |new, (name, value)| new.set(name, value))
+                topic.settings.iter().fold(new, |new, (name, value)| new.set(name, value))
             })
             .collect();
         let options = self.options().operation_timeout(Some(self.timeout));
-        let results = self.reached(
-            self.runtime
-                .block_on(self.client.create_topics(&new, &options)),
-        )?;
+        let results =
+            self.reached(self.runtime.block_on(self.client.create_topics(&new, &options)))?;
         Ok(results
             .into_iter()
             .map(|result| match result {
@@ -125,11 +111,8 @@ impl Admin {
             .map(|topic| {
                 let partitions = topic.partitions();
                 let replication = partitions.first().map_or(0, |first| first.replicas().len());
-                let found = Found {
-                    partitions: partitions.len(),
-                    replication,
-                    settings: BTreeMap::new(),
-                };
+                let found =
+                    Found { partitions: partitions.len(), replication, settings: BTreeMap::new() };
                 (topic.name().to_owned(), found)
             })
             .collect())
@@ -141,11 +124,7 @@ impl Admin {
 
     fn reached<T>(&self, result: Result<T, KafkaError>) -> anyhow::Result<T> {
         result.explain(
-            format!(
-                "no answer from Kafka at {} within {} s",
-                self.servers,
-                self.timeout.as_secs()
-            ),
+            format!("no answer from Kafka at {} within {} s", self.servers, self.timeout.as_secs()),
             "check that a broker runs there and that kafka.bootstrap_servers (or \
              --bootstrap-servers) names it; the broker's advertised.listeners must be \
              reachable from here",

@@ -32,10 +32,8 @@ impl Expected {
             })
             .collect();
         if self.single && found.partitions > 1 {
-            differences.push(format!(
-                "{} partitions: records may be read out of order",
-                found.partitions
-            ));
+            differences
+                .push(format!("{} partitions: records may be read out of order", found.partitions));
         }
         differences
     }
@@ -44,12 +42,8 @@ impl Expected {
 /// The topics of a configuration: outputs, cases and labels, and with `inputs`
 /// those that are read.
 pub(super) fn expected(config: &Config, partitions: i32, inputs: bool) -> Vec<Expected> {
-    let forever = || {
-        vec![
-            ("cleanup.policy", "delete".to_owned()),
-            ("retention.ms", "-1".to_owned()),
-        ]
-    };
+    let forever =
+        || vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", "-1".to_owned())];
     let compact = || vec![("cleanup.policy", "compact".to_owned())];
     let output = |name: &String, purpose, settings| Expected {
         name: name.clone(),
@@ -63,29 +57,16 @@ pub(super) fn expected(config: &Config, partitions: i32, inputs: bool) -> Vec<Ex
         single: true,
         ..output(name, purpose, settings)
     };
-    let month = vec![
-        ("cleanup.policy", "delete".to_owned()),
-        ("retention.ms", (30 * DAY_MS).to_string()),
-    ];
+    let month =
+        vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", (30 * DAY_MS).to_string())];
     let mut topics = vec![
         output(&config.output.alerts_topic, "alerts", forever()),
         output(&config.output.freezes_topic, "freezes", compact()),
         output(&config.output.deadletter_topic, "dead letters", month),
     ];
-    topics.extend(
-        config
-            .knowledge
-            .cases_topic
-            .iter()
-            .map(|name| single(name, "cases", compact())),
-    );
-    topics.extend(
-        config
-            .knowledge
-            .labels_topic
-            .iter()
-            .map(|name| single(name, "labels", compact())),
-    );
+    topics.extend(config.knowledge.cases_topic.iter().map(|name| single(name, "cases", compact())));
+    topics
+        .extend(config.knowledge.labels_topic.iter().map(|name| single(name, "labels", compact())));
     if inputs {
         let read = config.inputs.iter().flat_map(|input| &input.topics);
         topics.extend(read.map(|topic| single(&topic.name, "input", Vec::new())));
@@ -101,26 +82,14 @@ mod tests {
     use crate::config::{Flag, Layers};
 
     fn config() -> Config {
-        let flags = vec![Flag::new(
-            "input.tron.topics",
-            "contractevent,block",
-            "--set",
-        )];
-        Config::load(&Layers {
-            flags,
-            ..Layers::default()
-        })
-        .unwrap()
-        .config
+        let flags = vec![Flag::new("input.tron.topics", "contractevent,block", "--set")];
+        Config::load(&Layers { flags, ..Layers::default() }).unwrap().config
     }
 
     #[test]
     fn inputs_are_named_only_when_asked_for() {
         let names = |inputs| {
-            expected(&config(), 4, inputs)
-                .into_iter()
-                .map(|topic| topic.name)
-                .collect::<Vec<_>>()
+            expected(&config(), 4, inputs).into_iter().map(|topic| topic.name).collect::<Vec<_>>()
         };
         assert_eq!(names(false).len(), 5);
         assert_eq!(names(true)[5..], ["contractevent", "block"]);
@@ -137,15 +106,8 @@ mod tests {
     fn a_difference_says_what_should_be() {
         let topics = expected(&config(), 1, true);
         let settings = BTreeMap::from([("cleanup.policy".to_owned(), "delete".to_owned())]);
-        let found = Found {
-            partitions: 2,
-            replication: 1,
-            settings,
-        };
-        assert_eq!(
-            topics[1].differences(&found),
-            ["cleanup.policy is delete, should be compact"]
-        );
+        let found = Found { partitions: 2, replication: 1, settings };
+        assert_eq!(topics[1].differences(&found), ["cleanup.policy is delete, should be compact"]);
         assert_eq!(
             topics[5].differences(&found),
             ["2 partitions: records may be read out of order"]

@@ -45,6 +45,24 @@ pub fn execute(command: &TopicsCommand, global: &GlobalArgs) -> anyhow::Result<(
     }
 }
 
+/// Creates what is missing of the topics of a configuration, inputs too.
+///
+/// # Errors
+/// If the broker cannot be reached, or refuses.
+pub fn create_all(config: &Config) -> anyhow::Result<()> {
+    let admin = Admin::connect(&config.kafka.bootstrap_servers, Duration::from_secs(10))?;
+    let wanted = expected(config, 1, true);
+    let found = admin.describe(&wanted)?;
+    let missing: Vec<&Expected> =
+        wanted.iter().filter(|topic| !found.contains_key(&topic.name)).collect();
+    for (topic, result) in admin.create(&missing, Some(1))? {
+        if let Err(message) = result {
+            bail!("cannot create the topic {topic}: {message}");
+        }
+    }
+    Ok(())
+}
+
 fn connect(args: &TopicsArgs, global: &GlobalArgs) -> anyhow::Result<(Config, Admin)> {
     let mut flags = args.flags();
     flags.extend(global.flags());
@@ -62,15 +80,10 @@ fn create(args: &CreateTopicsArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let missing = |row: &Row| row.partitions.is_none();
     let new: Vec<&Expected> = wanted
         .iter()
-        .filter(|topic| {
-            rows.iter()
-                .any(|row| row.topic == topic.name && missing(row))
-        })
+        .filter(|topic| rows.iter().any(|row| row.topic == topic.name && missing(row)))
         .collect();
     let results = if args.dry_run {
-        new.iter()
-            .map(|topic| (topic.name.clone(), Ok(())))
-            .collect()
+        new.iter().map(|topic| (topic.name.clone(), Ok(()))).collect()
     } else {
         admin.create(&new, args.replication)?
     };
@@ -100,10 +113,7 @@ fn create(args: &CreateTopicsArgs, global: &GlobalArgs) -> anyhow::Result<()> {
 
 fn describe(admin: &Admin, wanted: &[Expected]) -> anyhow::Result<Vec<Row>> {
     let mut found = admin.describe(wanted)?;
-    Ok(wanted
-        .iter()
-        .map(|topic| row(topic, found.remove(&topic.name)))
-        .collect())
+    Ok(wanted.iter().map(|topic| row(topic, found.remove(&topic.name))).collect())
 }
 
 fn row(topic: &Expected, found: Option<Found>) -> Row {
@@ -117,9 +127,7 @@ fn row(topic: &Expected, found: Option<Found>) -> Row {
         cleanup_policy: found
             .as_ref()
             .and_then(|found| found.settings.get("cleanup.policy").cloned()),
-        differences: found
-            .map(|found| topic.differences(&found))
-            .unwrap_or_default(),
+        differences: found.map(|found| topic.differences(&found)).unwrap_or_default(),
     }
 }
 
@@ -135,16 +143,8 @@ fn print(rows: &[Row], format: TableFormat) -> anyhow::Result<()> {
 fn table(rows: &[Row]) -> String {
     let count = |number: Option<usize>| number.map_or("-".to_owned(), |number| number.to_string());
     let mut lines = vec![
-        [
-            "TOPIC",
-            "FOR",
-            "STATE",
-            "PARTITIONS",
-            "REPLICATION",
-            "CLEANUP",
-            "DIFFERENCES",
-        ]
-        .map(str::to_owned),
+        ["TOPIC", "FOR", "STATE", "PARTITIONS", "REPLICATION", "CLEANUP", "DIFFERENCES"]
+            .map(str::to_owned),
     ];
     lines.extend(rows.iter().map(|row| {
         [
@@ -154,29 +154,16 @@ fn table(rows: &[Row]) -> String {
             count(row.partitions),
             count(row.replication),
             row.cleanup_policy.clone().unwrap_or_else(|| "-".to_owned()),
-            if row.differences.is_empty() {
-                "-".to_owned()
-            } else {
-                row.differences.join("; ")
-            },
+            if row.differences.is_empty() { "-".to_owned() } else { row.differences.join("; ") },
         ]
     }));
     let widths: Vec<usize> = (0..lines[0].len())
-        .map(|column| {
-            lines
-                .iter()
-                .map(|line| line[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
         .collect();
     let mut text = String::new();
     for line in lines {
-        let cells: Vec<String> = line
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }

@@ -17,26 +17,11 @@ const FIXED_PROPERTIES: [(&str, &str); 12] = [
     ("security.protocol", "set kafka.security_protocol instead"),
     ("group.id", "set kafka.group_id instead"),
     ("transactional.id", "set kafka.transactional_id instead"),
-    (
-        "enable.auto.commit",
-        "offsets are committed with the records that they stand for",
-    ),
-    (
-        "enable.auto.offset.store",
-        "offsets are committed with the records that they stand for",
-    ),
-    (
-        "isolation.level",
-        "records of aborted transactions must stay unseen",
-    ),
-    (
-        "auto.offset.reset",
-        "skipping to another offset would lose records without a word",
-    ),
-    (
-        "enable.partition.eof",
-        "the end of a partition is how --until-end knows when to stop",
-    ),
+    ("enable.auto.commit", "offsets are committed with the records that they stand for"),
+    ("enable.auto.offset.store", "offsets are committed with the records that they stand for"),
+    ("isolation.level", "records of aborted transactions must stay unseen"),
+    ("auto.offset.reset", "skipping to another offset would lose records without a word"),
+    ("enable.partition.eof", "the end of a partition is how --until-end knows when to stop"),
     ("enable.idempotence", "transactions need it"),
     ("acks", "transactions need all replicas to acknowledge"),
     ("statistics.interval.ms", "usdt-flow has metrics of its own"),
@@ -89,11 +74,7 @@ impl Checks<'_> {
         };
         if let Some(wrong) = servers.split(',').find(|server| !is_server(server)) {
             let message = format!("{wrong:?} is not HOST:PORT");
-            self.problem(
-                key,
-                message,
-                "for example \"127.0.0.1:9092\" or \"a:9092,b:9092\"",
-            );
+            self.problem(key, message, "for example \"127.0.0.1:9092\" or \"a:9092,b:9092\"");
         }
         servers
     }
@@ -101,11 +82,7 @@ impl Checks<'_> {
     fn filled(&mut self, key: &str) -> String {
         let text = self.text(key);
         if text.trim().is_empty() {
-            self.problem(
-                key,
-                "is empty",
-                "give it a name, or leave the key out for the default",
-            );
+            self.problem(key, "is empty", "give it a name, or leave the key out for the default");
         }
         text
     }
@@ -120,11 +97,7 @@ impl Checks<'_> {
                 Ok(text) => Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned())),
                 Err(error) => {
                     let message = format!("cannot read {file}: {error}");
-                    self.problem(
-                        file_key,
-                        message,
-                        "name a file that holds the password alone",
-                    );
+                    self.problem(file_key, message, "name a file that holds the password alone");
                     None
                 }
             },

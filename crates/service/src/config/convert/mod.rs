@@ -22,10 +22,7 @@ const THRESHOLDS_MAX: usize = 255;
 
 /// The configuration, or what stands against it.
 pub(super) fn convert(raw: &RawConfig, findings: &mut Findings) -> Result<Config, Vec<Problem>> {
-    let mut checks = Checks {
-        raw,
-        problems: Vec::new(),
-    };
+    let mut checks = Checks { raw, problems: Vec::new() };
     let kafka = checks.kafka(&mut findings.warnings);
     let inputs = checks.inputs();
     let knowledge = checks.knowledge();
@@ -36,16 +33,9 @@ pub(super) fn convert(raw: &RawConfig, findings: &mut Findings) -> Result<Config
     let http = checks.http();
     let log = checks.log();
     match (engine, http, log) {
-        (Some(engine), Some(http), Some(log)) if checks.problems.is_empty() => Ok(Config {
-            kafka,
-            inputs,
-            knowledge,
-            output,
-            engine,
-            commit,
-            http,
-            log,
-        }),
+        (Some(engine), Some(http), Some(log)) if checks.problems.is_empty() => {
+            Ok(Config { kafka, inputs, knowledge, output, engine, commit, http, log })
+        }
         _ => Err(checks.problems),
     }
 }
@@ -67,40 +57,30 @@ impl Checks<'_> {
 
     fn text(&self, key: &str) -> String {
         match self.raw.get(key) {
-            Some(Entry {
-                value: Value::Text(text),
-                ..
-            }) => text.clone(),
+            Some(Entry { value: Value::Text(text), .. }) => text.clone(),
             _ => String::new(),
         }
     }
 
     fn number(&self, key: &str) -> u64 {
         match self.raw.get(key) {
-            Some(Entry {
-                value: Value::Number(number),
-                ..
-            }) => *number,
+            Some(Entry { value: Value::Number(number), .. }) => *number,
             _ => 0,
         }
     }
 
     fn numbers(&self, key: &str) -> Vec<u64> {
         match self.raw.get(key) {
-            Some(Entry {
-                value: Value::Numbers(numbers),
-                ..
-            }) => numbers.clone(),
+            Some(Entry { value: Value::Numbers(numbers), .. }) => numbers.clone(),
             _ => Vec::new(),
         }
     }
 
     fn paths(&self, key: &str) -> Vec<PathBuf> {
         match self.raw.get(key) {
-            Some(Entry {
-                value: Value::Texts(paths),
-                ..
-            }) => paths.iter().map(PathBuf::from).collect(),
+            Some(Entry { value: Value::Texts(paths), .. }) => {
+                paths.iter().map(PathBuf::from).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -115,20 +95,14 @@ impl Checks<'_> {
         }
         if thresholds.contains(&0) || !thresholds.is_sorted_by(|a, b| a < b) {
             let hint = "list base units from the least to the greatest, each once, none 0";
-            self.problem(
-                "engine.thresholds_units",
-                "the thresholds do not rise",
-                hint,
-            );
+            self.problem("engine.thresholds_units", "the thresholds do not rise", hint);
         }
         Some(EngineConfig {
             policy: policy?,
             alert_min_units: self.number("engine.alert_min_units"),
             thresholds,
             freeze_min_units: self.number("engine.freeze_min_units"),
-            freeze_rest_ms: self
-                .number("engine.freeze_rest_seconds")
-                .saturating_mul(1000),
+            freeze_rest_ms: self.number("engine.freeze_rest_seconds").saturating_mul(1000),
         })
     }
 
@@ -158,11 +132,7 @@ impl Checks<'_> {
         let listen = text.parse::<SocketAddr>().ok();
         if listen.is_none() {
             let message = format!("{text:?} is not an IP address with a port");
-            self.problem(
-                key,
-                message,
-                "for example \"127.0.0.1:9464\" or \"[::1]:9464\"",
-            );
+            self.problem(key, message, "for example \"127.0.0.1:9464\" or \"[::1]:9464\"");
         }
         listen.map(|listen| HttpConfig { listen })
     }
@@ -175,9 +145,7 @@ impl Checks<'_> {
             self.problem("log.level", message, hint);
         }
         let name = self.text("log.format");
-        let format = [LogFormat::Text, LogFormat::Json]
-            .into_iter()
-            .find(|f| f.name() == name);
+        let format = [LogFormat::Text, LogFormat::Json].into_iter().find(|f| f.name() == name);
         if format.is_none() {
             let message = format!("{name:?} is not a log format");
             self.problem("log.format", message, "set it to \"text\" or \"json\"");

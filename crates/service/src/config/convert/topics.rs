@@ -14,25 +14,17 @@ use crate::config::{InputConfig, InputTopic, KnowledgeConfig, OutputConfig};
 
 impl Checks<'_> {
     pub(super) fn inputs(&mut self) -> Vec<InputConfig> {
-        Chain::ALL
-            .into_iter()
-            .filter_map(|chain| self.input(chain))
-            .collect()
+        Chain::ALL.into_iter().filter_map(|chain| self.input(chain)).collect()
     }
 
     fn input(&mut self, chain: Chain) -> Option<InputConfig> {
         let key = |name: &str| format!("input.{chain}.{name}");
         let topics = match self.raw.get(&key("topics")) {
-            Some(Entry {
-                value: Value::Topics(topics),
-                ..
-            }) => topics.clone(),
+            Some(Entry { value: Value::Topics(topics), .. }) => topics.clone(),
             _ => Vec::new(),
         };
-        let topics: Vec<InputTopic> = topics
-            .iter()
-            .map(|topic| self.input_topic(&key("topics"), topic))
-            .collect();
+        let topics: Vec<InputTopic> =
+            topics.iter().map(|topic| self.input_topic(&key("topics"), topic)).collect();
         (!topics.is_empty()).then(|| InputConfig {
             chain,
             topics,
@@ -52,10 +44,7 @@ impl Checks<'_> {
             };
             self.problem(key, format!("{:?} is not a format", topic.format), hint);
         }
-        InputTopic {
-            name: topic.name.clone(),
-            format,
-        }
+        InputTopic { name: topic.name.clone(), format }
     }
 
     pub(super) fn knowledge(&mut self) -> KnowledgeConfig {
@@ -97,11 +86,7 @@ impl Checks<'_> {
         let reserved = [".", ".."].contains(&name);
         if name.is_empty() || name.len() > 249 || reserved || !name.chars().all(legal) {
             let message = format!("{name:?} is not a topic's name");
-            self.problem(
-                key,
-                message,
-                "names are letters, digits, '.', '_' and '-', at most 249",
-            );
+            self.problem(key, message, "names are letters, digits, '.', '_' and '-', at most 249");
         }
     }
 
@@ -116,20 +101,14 @@ impl Checks<'_> {
         let mut seen: BTreeMap<&str, String> = BTreeMap::new();
         let chains = inputs.iter().flat_map(|input| {
             let key = format!("input.{}.topics", input.chain);
-            input
-                .topics
-                .iter()
-                .map(move |topic| (key.clone(), topic.name.as_str()))
+            input.topics.iter().map(move |topic| (key.clone(), topic.name.as_str()))
         });
         let others = [
             ("input.cases_topic", knowledge.cases_topic.as_deref()),
             ("input.labels_topic", knowledge.labels_topic.as_deref()),
             ("output.alerts_topic", Some(output.alerts_topic.as_str())),
             ("output.freezes_topic", Some(output.freezes_topic.as_str())),
-            (
-                "output.deadletter_topic",
-                Some(output.deadletter_topic.as_str()),
-            ),
+            ("output.deadletter_topic", Some(output.deadletter_topic.as_str())),
         ]
         .into_iter()
         .filter_map(|(key, name)| Some((key.to_owned(), name?)));

@@ -1,0 +1,192 @@
+//! Outputs and offsets, committed together.
+//!
+//! One thread owns the producer. A transaction is opened when a batch is
+//! ready, never while polling, so none stays open. What always holds: after
+//! any error that leaves the outcome open, the publisher is of no further use;
+//! the session ends, and the next one makes a new producer and rebuilds.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::{ClientContext, TopicPartitionList};
+
+use super::session::SessionError;
+use crate::config::KafkaConfig;
+use crate::report::Explain;
+
+/// How long the transaction coordinator may take to answer at the start.
+const INIT_MAX: Duration = Duration::from_secs(60);
+
+/// How long messages of a transaction may be under way before it is given up.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
+
+/// A record for an output topic.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    pub(super) topic: String,
+    pub(super) key: Option<String>,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) value: Vec<u8>,
+}
+
+/// Notes whether a message could not be delivered.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    failed: AtomicBool,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, _: ()) {
+        if let Err((error, _)) = result {
+            tracing::warn!(%error, "an output was not delivered");
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The transactional producer.
+pub(super) struct Publisher {
+    producer: BaseProducer<Deliveries>,
+}
+
+impl Publisher {
+    /// Makes the producer and fences every earlier one of the same id.
+    pub(super) fn open(kafka: &KafkaConfig) -> anyhow::Result<Publisher> {
+        let mut config = super::client(kafka);
+        config
+            .set("transactional.id", &kafka.transactional_id)
+            .set("transaction.timeout.ms", "30000")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "0")
+            // Right after a commit the broker still writes its markers; by
+            // default librdkafka then sleeps for 100 ms.
+            .set("retry.backoff.ms", "1")
+            .set("queue.buffering.max.messages", "1000000");
+        for (key, value) in &kafka.producer {
+            config.set(key, value);
+        }
+        let producer: BaseProducer<Deliveries> = config
+            .create_with_context(Deliveries::default())
+            .context("cannot make a Kafka producer")?;
+        producer.init_transactions(INIT_MAX).explain(
+            "cannot begin to write in transactions",
+            "check kafka.bootstrap_servers, and that the principal may use the transactional id",
+        )?;
+        Ok(Publisher { producer })
+    }
+
+    /// Sends the outputs and the offsets, and commits both. Returns the time
+    /// that it took.
+    pub(super) fn commit(
+        &self,
+        outputs: &mut Vec<Outgoing>,
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<Duration, SessionError> {
+        let began = Instant::now();
+        self.producer.begin_transaction().map_err(|error| self.give_up(error))?;
+        for output in outputs.drain(..) {
+            self.send(&output)?;
+        }
+        if offsets.count() > 0 {
+            self.retry(|| self.producer.send_offsets_to_transaction(offsets, group, INIT_MAX))?;
+        }
+        self.drain()?;
+        if self.producer.context().failed.load(Ordering::Relaxed) {
+            return Err(self.abort(anyhow::anyhow!("an output was not delivered")));
+        }
+        // Messages are drained, so the flush inside commit has nothing to wait for.
+        self.retry(|| self.producer.commit_transaction(rdkafka::util::Timeout::Never))?;
+        Ok(began.elapsed())
+    }
+
+    fn send(&self, output: &Outgoing) -> Result<(), SessionError> {
+        let mut headers = OwnedHeaders::new_with_capacity(output.headers.len());
+        for (key, value) in &output.headers {
+            headers = headers.insert(Header { key, value: Some(value) });
+        }
+        let mut record = BaseRecord::<str, [u8]>::to(&output.topic)
+            .payload(output.value.as_slice())
+            .headers(headers);
+        if let Some(key) = &output.key {
+            record = record.key(key.as_str());
+        }
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    self.producer.poll(Duration::from_millis(1));
+                    record = back;
+                }
+                Err((error, _)) => return Err(self.give_up(error)),
+            }
+        }
+    }
+
+    /// Polls until nothing is under way. `flush` and `commit_transaction` cost
+    /// 100 ms and more while messages are.
+    fn drain(&self) -> Result<(), SessionError> {
+        let began = Instant::now();
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(Duration::from_millis(1));
+            if began.elapsed() > DRAIN_MAX {
+                return Err(self.abort(anyhow::anyhow!(
+                    "outputs were under way for more than {} s",
+                    DRAIN_MAX.as_secs()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn retry(&self, step: impl Fn() -> Result<(), KafkaError>) -> Result<(), SessionError> {
+        loop {
+            match step() {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(error)) if error.is_retriable() => {
+                    tracing::warn!(error = error.string(), "a transaction step is tried again");
+                }
+                Err(error) => return Err(self.give_up(error)),
+            }
+        }
+    }
+
+    fn give_up(&self, error: KafkaError) -> SessionError {
+        let fenced = match &error {
+            KafkaError::Transaction(inner) => {
+                matches!(
+                    inner.code(),
+                    RDKafkaErrorCode::Fenced
+                        | RDKafkaErrorCode::ProducerFenced
+                        | RDKafkaErrorCode::InvalidProducerEpoch
+                )
+            }
+            _ => false,
+        };
+        if fenced {
+            return SessionError::Fatal(anyhow::Error::new(error).context(
+                "another instance with the same transactional id has taken over; \
+                 this one stops and nothing of its last batch is visible",
+            ));
+        }
+        self.abort(anyhow::Error::new(error))
+    }
+
+    fn abort(&self, error: anyhow::Error) -> SessionError {
+        let purged = rdkafka::producer::PurgeConfig::default().queue().inflight();
+        self.producer.purge(purged);
+        if let Err(abort) = self.producer.abort_transaction(DRAIN_MAX) {
+            tracing::warn!(error = %abort, "the transaction could not be aborted either");
+        }
+        SessionError::Retry(error.context("a transaction failed"))
+    }
+}

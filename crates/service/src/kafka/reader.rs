@@ -1,0 +1,123 @@
+//! Reading a topic whole: from its beginning to its end, then on.
+//!
+//! For compacted topics (cases, labels) and for our own outputs. No group, no
+//! commits: every start reads them anew.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::config::KafkaConfig;
+use crate::report::Explain;
+
+/// How long a broker may take to answer for a topic.
+pub(super) const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// A topic being read from its beginning.
+pub struct TopicReader {
+    consumer: BaseConsumer,
+    topic: String,
+    /// By partition: its end has been reached once.
+    ended: Vec<bool>,
+}
+
+impl TopicReader {
+    /// Opens the topic at its beginning.
+    ///
+    /// # Errors
+    /// If the broker cannot be reached or the topic is missing.
+    pub fn open(kafka: &KafkaConfig, topic: &str) -> anyhow::Result<TopicReader> {
+        let mut config = super::consumer(kafka);
+        // A consumer without a group still needs a group id to be made.
+        config
+            .set("group.id", format!("{}-reader", kafka.group_id))
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest");
+        let consumer: BaseConsumer = config.create().context("cannot make a Kafka consumer")?;
+        let partitions = partitions(&consumer, topic)?;
+        let mut assignment = TopicPartitionList::new();
+        for partition in 0..partitions {
+            assignment.add_partition_offset(topic, partition, Offset::Beginning)?;
+        }
+        consumer.assign(&assignment).with_context(|| format!("cannot read topic {topic}"))?;
+        let ended = vec![false; usize::try_from(partitions)?];
+        Ok(TopicReader { consumer, topic: topic.to_owned(), ended })
+    }
+
+    /// Hands every record that the topic holds now to `take`.
+    ///
+    /// # Errors
+    /// If the broker falls silent, or `take` fails.
+    pub fn read_to_end(
+        &mut self,
+        mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut heard = Instant::now();
+        while self.ended.contains(&false) {
+            match self.consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    heard = Instant::now();
+                    take(&message)?;
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    let at = usize::try_from(partition)?;
+                    self.ended[at] = true;
+                }
+                Some(Err(error)) if !super::is_transient(&error) => {
+                    return Err(error).context(format!("cannot read topic {}", self.topic));
+                }
+                Some(Err(_)) | None => ensure!(
+                    heard.elapsed() < ANSWER_MAX,
+                    "topic {} has not answered for {} s",
+                    self.topic,
+                    ANSWER_MAX.as_secs()
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next new record, if one has come.
+    ///
+    /// # Errors
+    /// If the topic can no longer be read.
+    pub fn next(&mut self) -> anyhow::Result<Option<BorrowedMessage<'_>>> {
+        match self.consumer.poll(Duration::ZERO) {
+            Some(Ok(message)) => Ok(Some(message)),
+            Some(Err(error))
+                if !super::is_transient(&error)
+                    && !matches!(error, KafkaError::PartitionEOF(_)) =>
+            {
+                Err(error).context(format!("cannot read topic {}", self.topic))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn topic(&self) -> &str {
+        &self.topic
+    }
+}
+
+/// How many partitions a topic has.
+pub(super) fn partitions<C: rdkafka::consumer::ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+) -> anyhow::Result<i32> {
+    let metadata = consumer
+        .fetch_metadata(Some(topic), ANSWER_MAX)
+        .explain("cannot reach Kafka", "check kafka.bootstrap_servers and that the broker is up")?;
+    let found = metadata.topics().iter().find(|known| known.name() == topic);
+    let partitions = found.filter(|t| t.error().is_none()).map_or(0, |t| t.partitions().len());
+    if partitions == 0 {
+        return Err(anyhow::anyhow!("there is no topic {topic}")).explain(
+            "a topic is missing",
+            "usdt-flow topics create makes the topics of the configuration; --inputs the input topics too",
+        );
+    }
+    Ok(i32::try_from(partitions)?)
+}

@@ -1,0 +1,160 @@
+//! The folder that `--out` names.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use flow_codec::{address, wire};
+use flow_core::{Effect, Engine};
+use serde_json::json;
+
+use crate::pipeline::Rejected;
+use crate::report::Explain;
+use crate::summary::Summary;
+
+/// The outputs of a replay.
+pub(super) struct Folder {
+    path: PathBuf,
+    alerts: BufWriter<File>,
+    freezes: BufWriter<File>,
+    refused: BufWriter<File>,
+}
+
+impl Folder {
+    pub(super) fn create(path: &Path) -> anyhow::Result<Folder> {
+        std::fs::create_dir_all(path).explain(
+            format!("cannot make the folder {}", path.display()),
+            "name a folder that you may write to with --out",
+        )?;
+        Ok(Folder {
+            path: path.to_owned(),
+            alerts: create(path, "alerts.jsonl")?,
+            freezes: create(path, "freezes.jsonl")?,
+            refused: create(path, "refused.jsonl")?,
+        })
+    }
+
+    /// Writes an effect as the output topics carry it.
+    pub(super) fn write(&mut self, effect: &Effect) -> anyhow::Result<()> {
+        match effect {
+            Effect::Raise(alert) => line(&mut self.alerts, &wire::alert_message(alert).value),
+            Effect::Recommend(record) => {
+                line(&mut self.freezes, &wire::freeze_message(record).value)
+            }
+            Effect::Refuse(refused) => {
+                let record = json!({
+                    "chain": refused.chain.name(),
+                    "block": refused.block,
+                    "tx": address::format_tx(refused.chain, refused.event.tx),
+                    "log_index": refused.event.log_index,
+                    "reason": refused.reason.name(),
+                });
+                line(&mut self.refused, record.to_string().as_bytes())
+            }
+        }
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        rejected: &Rejected,
+        file: &Path,
+        number: u64,
+        text: &[u8],
+    ) -> anyhow::Result<()> {
+        let mut record = json!({
+            "file": file.to_string_lossy(),
+            "line": number,
+            "reason": rejected.reason,
+            "message": rejected.message,
+            "text": String::from_utf8_lossy(text),
+        });
+        if std::str::from_utf8(text).is_err() {
+            record["text_hex"] = hex::encode(text).into();
+        }
+        line(&mut self.refused, record.to_string().as_bytes())
+    }
+
+    pub(super) fn finish(mut self, engine: &Engine, summary: &Summary) -> anyhow::Result<()> {
+        for file in [&mut self.alerts, &mut self.freezes, &mut self.refused] {
+            file.flush().with_context(|| format!("cannot write to {}", self.path.display()))?;
+        }
+        write_tables(&self.path, engine, summary)
+    }
+}
+
+/// `taint.csv`, `cases.csv`, `services.csv` and `summary.json`.
+pub(super) fn write_tables(path: &Path, engine: &Engine, summary: &Summary) -> anyhow::Result<()> {
+    std::fs::create_dir_all(path)
+        .with_context(|| format!("cannot make the folder {}", path.display()))?;
+    let taint = engine.taint_rows().into_iter().map(|(case, row)| {
+        let chain = row.account.chain;
+        vec![
+            case,
+            chain.name().to_owned(),
+            address::format(chain, row.account.address),
+            row.balance.to_string(),
+            row.tainted.to_string(),
+            row.hops.to_string(),
+            row.frozen.to_string(),
+        ]
+    });
+    let columns = ["case", "chain", "address", "balance", "tainted", "hops", "frozen"];
+    table(path, "taint.csv", &columns, taint.collect())?;
+    let totals = engine.case_totals();
+    let cases = totals.iter().map(|(case, t)| {
+        let service = t.service();
+        let units =
+            [t.emitted, t.held, t.frozen, service, t.redeemed, t.destroyed, t.dust, t.horizon];
+        std::iter::once(case.clone()).chain(units.map(|units| units.to_string())).collect()
+    });
+    let columns = [
+        "case",
+        "emitted",
+        "held",
+        "frozen",
+        "service",
+        "redeemed",
+        "destroyed",
+        "dust",
+        "horizon",
+    ];
+    table(path, "cases.csv", &columns, cases.collect())?;
+    let services = totals.iter().flat_map(|(case, totals)| {
+        totals
+            .services
+            .iter()
+            .map(move |(entity, units)| vec![case.clone(), entity.clone(), units.to_string()])
+    });
+    table(path, "services.csv", &["case", "entity", "tainted"], services.collect())?;
+    let mut file = create(path, "summary.json")?;
+    line(&mut file, serde_json::to_string_pretty(&summary.json())?.as_bytes())?;
+    file.flush().with_context(|| format!("cannot write to {}", path.display()))
+}
+
+/// Writes rows sorted as text by their columns from the left.
+fn table(
+    path: &Path,
+    name: &str,
+    columns: &[&str],
+    mut rows: Vec<Vec<String>>,
+) -> anyhow::Result<()> {
+    rows.sort();
+    let failed = || format!("cannot write {}", path.join(name).display());
+    let mut writer = csv::Writer::from_path(path.join(name)).with_context(failed)?;
+    writer.write_record(columns).with_context(failed)?;
+    for row in rows {
+        writer.write_record(row).with_context(failed)?;
+    }
+    writer.flush().with_context(failed)
+}
+
+fn create(path: &Path, name: &str) -> anyhow::Result<BufWriter<File>> {
+    let path = path.join(name);
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(BufWriter::with_capacity(1 << 18, file))
+}
+
+fn line(file: &mut BufWriter<File>, bytes: &[u8]) -> anyhow::Result<()> {
+    file.write_all(bytes).and_then(|()| file.write_all(b"\n")).context("cannot write an output")
+}

@@ -1,0 +1,177 @@
+//! What a run came to: for `summary.json`, and for a person to read.
+
+use flow_codec::{DecodeError, Ignored};
+use flow_core::{CaseTotals, Chain, FreezeStatus, LedgerStats, Rule};
+use serde_json::{Map, Value, json};
+
+use crate::metrics::{DEAD_LETTER_REASONS, EVENT_KINDS, Metrics};
+use crate::pipeline::Pipeline;
+
+/// The figures of one run.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    events: Vec<(&'static str, u64)>,
+    ignored: Vec<(&'static str, u64)>,
+    refused: Vec<(&'static str, u64)>,
+    alerts: Vec<(&'static str, u64)>,
+    freezes: Vec<(&'static str, u64)>,
+    duplicates: u64,
+    gaps: u64,
+    blocks: u64,
+    transferred_units: u128,
+    stats: LedgerStats,
+    cases: Vec<(String, CaseTotals)>,
+    run_ms: u128,
+}
+
+impl Summary {
+    /// Reads the figures of a run that took `run_ms`.
+    pub fn of(pipeline: &Pipeline, metrics: &Metrics, run_ms: u128) -> Summary {
+        let chains = || Chain::ALL.into_iter().map(|chain| metrics.chain(chain));
+        let reasons = DecodeError::REASONS.iter().copied().chain(DEAD_LETTER_REASONS);
+        let kind = |(at, name): (usize, &&'static str)| {
+            (*name, chains().map(|chain| chain.events[at].get()).sum())
+        };
+        Summary {
+            events: EVENT_KINDS.iter().enumerate().map(kind).collect(),
+            ignored: counted(Ignored::ALL.map(|r| (r.name(), metrics.ignored(r).get()))),
+            refused: counted(reasons.map(|r| (r, metrics.dead_letters(r).get()))),
+            alerts: counted(Rule::ALL.map(|rule| (rule.name(), metrics.alerts(rule).get()))),
+            freezes: counted(
+                FreezeStatus::ALL.map(|s| (s.name(), metrics.freeze_recommendations(s).get())),
+            ),
+            duplicates: chains().map(|chain| chain.duplicates.get()).sum(),
+            gaps: chains().map(|chain| chain.gaps.get()).sum(),
+            blocks: chains().map(|chain| chain.blocks.get()).sum(),
+            transferred_units: pipeline.transferred_units,
+            stats: pipeline.engine.stats(),
+            cases: pipeline.engine.case_totals(),
+            run_ms,
+        }
+    }
+
+    /// Records that were refused.
+    pub fn refused(&self) -> u64 {
+        self.refused.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The books of each case.
+    pub fn cases(&self) -> &[(String, CaseTotals)] {
+        &self.cases
+    }
+
+    /// As `summary.json` holds it.
+    pub fn json(&self) -> Value {
+        json!({
+            "events": object(&self.events),
+            "events_total": self.events.iter().map(|(_, count)| count).sum::<u64>(),
+            "transferred_units": self.transferred_units.to_string(),
+            "transferred_usdt": usdt(self.transferred_units).replace(',', ""),
+            "ignored": object(&self.ignored),
+            "refused": object(&self.refused),
+            "refused_total": self.refused(),
+            "duplicates": self.duplicates,
+            "blocks": self.blocks,
+            "gaps": self.gaps,
+            "accounts": self.stats.accounts,
+            "zero_transfers": self.stats.zero_transfers,
+            "self_transfers": self.stats.self_transfers,
+            "opening_units": self.stats.opening_units.to_string(),
+            "cases": self.stats.cases,
+            "alerts": object(&self.alerts),
+            "freezes": object(&self.freezes),
+            "run_ms": u64::try_from(self.run_ms).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// For a person: figures in USDT, one line each, then the cases.
+    pub fn text(&self) -> String {
+        let kinds = |counts: &[(&str, u64)]| {
+            let shown = counts.iter().filter(|(_, count)| *count > 0);
+            let parts: Vec<String> = shown
+                .map(|(name, count)| format!("{name} {}", grouped(u128::from(*count))))
+                .collect();
+            if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+        };
+        let mut text = format!(
+            "events      {}\nmoved       {} USDT in {} blocks\naccounts    {}\n\
+             opening     {} USDT held before the first event\nignored     {}\nrefused     {}\n\
+             duplicates  {}\ngaps        {}\nalerts      {}\nfreezes     {}\nrun time    {}.{:03} s\n",
+            kinds(&self.events),
+            usdt(self.transferred_units),
+            grouped(u128::from(self.blocks)),
+            grouped(self.stats.accounts as u128),
+            usdt(self.stats.opening_units),
+            kinds(&self.ignored),
+            kinds(&self.refused),
+            self.duplicates,
+            self.gaps,
+            kinds(&self.alerts),
+            kinds(&self.freezes),
+            self.run_ms / 1000,
+            self.run_ms % 1000,
+        );
+        for (case, totals) in &self.cases {
+            text.push('\n');
+            text.push_str(&case_text(case, totals));
+        }
+        text
+    }
+}
+
+/// Where a case's money is, for a person.
+pub fn case_text(case: &str, totals: &CaseTotals) -> String {
+    let mut text = format!("case {case}: {} USDT tainted\n", usdt(totals.emitted));
+    let mut part = |name: &str, units: u128| {
+        if units > 0 {
+            text.push_str(&format!("  {name:<28} {:>24} USDT\n", usdt(units)));
+        }
+    };
+    part("held in wallets", totals.held);
+    part("frozen by the issuer", totals.frozen);
+    for (entity, units) in &totals.services {
+        part(&format!("at {entity}"), *units);
+    }
+    part("redeemed by the issuer", totals.redeemed);
+    part("destroyed by the issuer", totals.destroyed);
+    part("dust", totals.dust);
+    part("beyond the horizon", totals.horizon);
+    text
+}
+
+/// Base units as USDT with six decimals and grouped thousands.
+pub fn usdt(units: u128) -> String {
+    format!("{}.{:06}", grouped(units / 1_000_000), units % 1_000_000)
+}
+
+fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn counted(counts: impl IntoIterator<Item = (&'static str, u64)>) -> Vec<(&'static str, u64)> {
+    counts.into_iter().filter(|(_, count)| *count > 0).collect()
+}
+
+fn object(counts: &[(&'static str, u64)]) -> Map<String, Value> {
+    counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_units_read_as_usdt() {
+        assert_eq!(usdt(0), "0.000000");
+        assert_eq!(usdt(999_999), "0.999999");
+        assert_eq!(usdt(167_913_949_867_410), "167,913,949.867410");
+    }
+}
