@@ -45,6 +45,11 @@ pub fn exit(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
+/// What to do about an error, where somebody said so.
+pub fn hint(error: &anyhow::Error) -> Option<&str> {
+    error.downcast_ref::<Hint>().map(|hint| hint.hint.as_str())
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
@@ -57,8 +62,8 @@ fn render(error: &anyhow::Error) -> String {
     for cause in error.chain().skip(1) {
         text.push_str(&format!("  because: {cause}\n"));
     }
-    if let Some(hint) = error.downcast_ref::<Hint>() {
-        text.push_str(&format!("  hint: {}\n", hint.hint));
+    if let Some(hint) = hint(error) {
+        text.push_str(&format!("  hint: {hint}\n"));
     }
     text
 }

@@ -83,6 +83,7 @@ fn sessions(session: &Session<'_>, config: &Config) -> anyhow::Result<Option<End
                 tracing::error!(
                     brokers,
                     retry_seconds = backoff.as_secs(),
+                    hint = crate::report::hint(&error),
                     "{error:#}; the next session rebuilds the state"
                 );
                 let until = Instant::now() + backoff;

@@ -79,7 +79,8 @@ impl Feeder {
             Chain::ALL.iter().map(|chain| self.metrics.chain(*chain).records_consumed.get()).sum()
         };
         while written.saturating_sub(read()) > AHEAD_MAX && !self.stop.load(Ordering::Relaxed) {
-            producer.poll(Duration::from_millis(1));
+            producer.poll(Duration::ZERO);
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -90,7 +91,8 @@ fn send(producer: &BaseProducer, topic: &str, record: &str) -> anyhow::Result<()
         match producer.send(outgoing) {
             Ok(()) => return Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                producer.poll(Duration::from_millis(1));
+                producer.poll(Duration::ZERO);
+                thread::sleep(Duration::from_millis(1));
                 outgoing = back;
             }
             Err((error, _)) => return Err(error).context("cannot write to an input topic"),

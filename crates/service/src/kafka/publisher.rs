@@ -25,6 +25,9 @@ const INIT_MAX: Duration = Duration::from_secs(60);
 /// How long messages of a transaction may be under way before it is given up.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
+/// The pause between two looks at what is under way.
+const DRAIN_PAUSE: Duration = Duration::from_micros(200);
+
 /// A record for an output topic.
 #[derive(Clone, Debug)]
 pub(super) struct Outgoing {
@@ -124,7 +127,8 @@ impl Publisher {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    self.producer.poll(Duration::from_millis(1));
+                    self.producer.poll(Duration::ZERO);
+                    std::thread::sleep(DRAIN_PAUSE);
                     record = back;
                 }
                 Err((error, _)) => return Err(self.give_up(error)),
@@ -137,7 +141,9 @@ impl Publisher {
     fn drain(&self) -> Result<(), SessionError> {
         let began = Instant::now();
         while self.producer.in_flight_count() > 0 {
-            self.producer.poll(Duration::from_millis(1));
+            // A timeout below a millisecond spins, and the broker may need the core.
+            self.producer.poll(Duration::ZERO);
+            std::thread::sleep(DRAIN_PAUSE);
             if began.elapsed() > DRAIN_MAX {
                 return Err(self.abort(anyhow::anyhow!(
                     "outputs were under way for more than {} s",

@@ -14,6 +14,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::config::KafkaConfig;
 use crate::report::Explain;
 
+/// A topic of the configuration that the broker does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no topic {0}")]
+pub(super) struct MissingTopic(String);
+
 /// How long a broker may take to answer for a topic.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(30);
 
@@ -114,9 +119,10 @@ pub(super) fn partitions<C: rdkafka::consumer::ConsumerContext>(
     let found = metadata.topics().iter().find(|known| known.name() == topic);
     let partitions = found.filter(|t| t.error().is_none()).map_or(0, |t| t.partitions().len());
     if partitions == 0 {
-        return Err(anyhow::anyhow!("there is no topic {topic}")).explain(
+        return Err(MissingTopic(topic.to_owned())).explain(
             "a topic is missing",
-            "usdt-flow topics create makes the topics of the configuration; --inputs the input topics too",
+            "usdt-flow topics create makes the topics of the configuration, with --inputs the \
+             input topics too; cases_topic = \"\" or labels_topic = \"\" does without one",
         );
     }
     Ok(i32::try_from(partitions)?)

@@ -22,7 +22,7 @@ use super::changes;
 use super::input::{self, InputConsumer, Polled, Progress};
 use super::published::Published;
 use super::publisher::{Outgoing, Publisher};
-use super::reader::{TopicReader, partitions};
+use super::reader::{MissingTopic, TopicReader, partitions};
 use crate::config::{Config, InputConfig};
 use crate::http::{Health, Stage};
 use crate::knowledge::Knowledge;
@@ -120,7 +120,14 @@ impl Session<'_> {
     /// See [`SessionError`].
     pub fn run(&self) -> Result<Ended, SessionError> {
         self.health.set_stage(Stage::Starting);
-        let mut running = self.start().map_err(SessionError::Retry)?;
+        let mut running = self.start().map_err(|error| {
+            // A topic does not come by waiting, a broker may.
+            if error.chain().any(|cause| cause.is::<MissingTopic>()) {
+                SessionError::Fatal(error)
+            } else {
+                SessionError::Retry(error)
+            }
+        })?;
         running.await_assignment()?;
         while !self.stop.load(Ordering::Relaxed) {
             running.step()?;

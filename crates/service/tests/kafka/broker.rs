@@ -1,0 +1,128 @@
+//! A broker to test with, and plain clients of it.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Headers;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A record as a subscriber sees it.
+pub(crate) struct Record {
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Vec<u8>,
+    headers: Vec<(String, String)>,
+}
+
+impl Record {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The broker that `KAFKA_BOOTSTRAP` names.
+pub(crate) struct Broker {
+    pub(crate) servers: String,
+}
+
+impl Broker {
+    /// `None` where there is no broker; then the test is skipped, and says so.
+    pub(crate) fn get() -> Option<Broker> {
+        match std::env::var("KAFKA_BOOTSTRAP") {
+            Ok(servers) if !servers.is_empty() => Some(Broker { servers }),
+            _ => {
+                let required = std::env::var("USDT_FLOW_REQUIRE_KAFKA").is_ok_and(|v| v == "1");
+                assert!(!required, "KAFKA_BOOTSTRAP is not set, and a real broker is required");
+                eprintln!(
+                    "skipped: KAFKA_BOOTSTRAP names no broker; deploy/dev/test.sh starts one"
+                );
+                None
+            }
+        }
+    }
+
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.servers);
+        config
+    }
+
+    pub(crate) fn produce<R: AsRef<[u8]>>(&self, topic: &str, records: &[R]) {
+        let producer: BaseProducer = self.client().set("linger.ms", "5").create().unwrap();
+        for record in records {
+            let mut record = BaseRecord::<(), [u8]>::to(topic).payload(record.as_ref());
+            while let Err((error, back)) = producer.send(record) {
+                assert!(error.to_string().contains("Queue full"), "{error}");
+                producer.poll(Duration::from_millis(5));
+                record = back;
+            }
+        }
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    pub(crate) fn produce_keyed(&self, topic: &str, key: &str, value: Option<&str>) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        let mut record = BaseRecord::<str, str>::to(topic).key(key);
+        if let Some(value) = value {
+            record = record.payload(value);
+        }
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    /// Every record of a topic, in the order of its only partition.
+    pub(crate) fn consume(&self, topic: &str, committed: bool) -> Vec<Record> {
+        let isolation = if committed { "read_committed" } else { "read_uncommitted" };
+        let consumer: BaseConsumer = self
+            .client()
+            .set("group.id", "test-reader")
+            .set("isolation.level", isolation)
+            .set("enable.partition.eof", "true")
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let mut records = Vec::new();
+        loop {
+            match consumer.poll(PATIENCE) {
+                Some(Ok(message)) => {
+                    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+                    let text = |bytes: Option<&[u8]>| {
+                        String::from_utf8(bytes.unwrap_or_default().to_vec()).unwrap()
+                    };
+                    records.push(Record {
+                        key: message.key().map(<[u8]>::to_vec),
+                        value: message.payload().unwrap_or_default().to_vec(),
+                        headers: headers.map(|h| (h.key.to_owned(), text(h.value))).collect(),
+                    });
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => return records,
+                Some(Err(error)) => panic!("topic {topic}: {error}"),
+                None => panic!("topic {topic} does not answer"),
+            }
+        }
+    }
+
+    /// Waits until the topic holds so many committed records.
+    pub(crate) fn wait_for_records(&self, topic: &str, count: usize) {
+        let began = Instant::now();
+        while self.consume(topic, true).len() < count {
+            assert!(began.elapsed() < PATIENCE, "{topic} never held {count} records");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The group's committed offset of partition 0.
+    pub(crate) fn committed(&self, group: &str, topic: &str) -> usize {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, 0);
+        let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
+        let offset = committed.find_partition(topic, 0).unwrap().offset();
+        offset.to_raw().and_then(|offset| usize::try_from(offset).ok()).unwrap_or(0)
+    }
+}

@@ -1,0 +1,268 @@
+//! The real binary: its configuration, its life, its outputs.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::broker::Broker;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_usdt-flow"));
+    // The outcome must not depend on who runs the tests.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("USDT_FLOW_")) {
+        command.env_remove(name);
+    }
+    command.env_remove("RUST_LOG");
+    command
+}
+
+/// A folder with a cases file.
+pub(crate) struct Folder {
+    path: tempfile::TempDir,
+}
+
+impl Folder {
+    pub(crate) fn new(cases: &str) -> Folder {
+        let path = tempfile::tempdir().unwrap();
+        std::fs::write(path.path().join("cases.json"), cases).unwrap();
+        Folder { path }
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.path.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn cases(&self) -> PathBuf {
+        self.path.path().join("cases.json")
+    }
+}
+
+/// The outputs of a replay.
+pub(crate) struct Replayed {
+    out: tempfile::TempDir,
+}
+
+impl Replayed {
+    pub(crate) fn table(&self, name: &str) -> String {
+        std::fs::read_to_string(self.out.path().join(name)).unwrap()
+    }
+
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        self.table(name).lines().map(str::to_owned).collect()
+    }
+}
+
+/// Replays files with the folder's cases.
+pub(crate) fn replay(folder: &Folder, files: &[&str]) -> Replayed {
+    let out = tempfile::tempdir().unwrap();
+    let status = binary()
+        .arg("replay")
+        .args(files)
+        .arg("--cases")
+        .arg(folder.cases())
+        .arg("--out")
+        .arg(out.path())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    Replayed { out }
+}
+
+/// A configured service with topics of its own.
+pub(crate) struct Service<'a> {
+    broker: &'a Broker,
+    folder: &'a Folder,
+    prefix: String,
+    inputs: String,
+    out: tempfile::TempDir,
+}
+
+impl<'a> Service<'a> {
+    pub(crate) fn new(broker: &'a Broker, folder: &'a Folder, name: &str) -> Service<'a> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let prefix = format!("test.{name}.{now}.{}", std::process::id());
+        let out = tempfile::tempdir().unwrap();
+        Service { broker, folder, prefix, inputs: String::new(), out }
+    }
+
+    pub(crate) fn tron(&mut self, topics: &[&str]) -> &mut Self {
+        self.chain("tron", topics)
+    }
+
+    pub(crate) fn ethereum(&mut self, topics: &[&str]) -> &mut Self {
+        self.chain("ethereum", topics)
+    }
+
+    fn chain(&mut self, chain: &str, topics: &[&str]) -> &mut Self {
+        let names: Vec<String> =
+            topics.iter().map(|topic| format!("{:?}", self.topic(topic))).collect();
+        self.inputs +=
+            &format!("[input.{chain}]\ntopics = [{}]\nidle_flush_ms = 1000\n", names.join(", "));
+        self
+    }
+
+    pub(crate) fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    pub(crate) fn group(&self) -> String {
+        self.prefix.clone()
+    }
+
+    fn config(&self) -> PathBuf {
+        let text = format!(
+            "[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n\
+             [input]\ncase_files = [{:?}]\n{}\
+             [output]\ntopic_prefix = {:?}\n",
+            self.broker.servers,
+            self.prefix,
+            self.folder.cases(),
+            self.inputs,
+            self.prefix,
+        );
+        let path = self.out.path().join("usdt-flow.toml");
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) fn create_topics(&self) {
+        let done = binary()
+            .args(["topics", "create", "--inputs", "--config"])
+            .arg(self.config())
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn command(&self, listen: &str) -> Command {
+        let mut command = binary();
+        command.arg("run").arg("--config").arg(self.config());
+        command.arg("--set").arg(format!("http.listen={listen}"));
+        command.stderr(Stdio::piped()).stdout(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run_until_end(&self) {
+        let mut command = self.command("127.0.0.1:0");
+        let done = command.arg("--until-end").arg("--out").arg(self.out.path()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Runs to its failure and returns what it said.
+    pub(crate) fn run_and_fail(&self) -> String {
+        let done = self.command("127.0.0.1:0").output().unwrap();
+        assert_eq!(done.status.code(), Some(1));
+        String::from_utf8(done.stderr).unwrap()
+    }
+
+    pub(crate) fn start(&self) -> Running {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let listen = format!("127.0.0.1:{port}");
+        let child = self.command(&listen).spawn().unwrap();
+        Running { child, listen }
+    }
+
+    pub(crate) fn table(&self, name: &str) -> String {
+        std::fs::read_to_string(self.out.path().join(Path::new(name))).unwrap()
+    }
+
+    pub(crate) fn summary(&self) -> serde_json::Value {
+        serde_json::from_str(&self.table("summary.json")).unwrap()
+    }
+
+    pub(crate) fn alerts(&self) -> Vec<String> {
+        self.values("alerts.v1")
+    }
+
+    pub(crate) fn freezes(&self) -> Vec<String> {
+        self.values("freeze-recommendations.v1")
+    }
+
+    fn values(&self, topic: &str) -> Vec<String> {
+        let records = self.broker.consume(&self.topic(topic), true);
+        records.into_iter().map(|record| String::from_utf8(record.value).unwrap()).collect()
+    }
+}
+
+/// A service under way.
+pub(crate) struct Running {
+    child: Child,
+    listen: String,
+}
+
+impl Running {
+    /// Status and body of a request; status 0 while nothing answers.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let ask = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(&self.listen)?;
+            let host = &self.listen;
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = ask().unwrap_or_default();
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        (status, answer)
+    }
+
+    pub(crate) fn wait_until_ready(&mut self) {
+        self.wait(|running| running.get("/readyz").0 == 200, "ready");
+    }
+
+    /// Waits until the series whose line begins so is at least `least`.
+    pub(crate) fn wait_for_metric(&mut self, series: &str, least: u64) -> String {
+        let value = |text: &str| -> Option<u64> {
+            text.lines().find_map(|line| line.strip_prefix(series)?.parse().ok())
+        };
+        self.wait(|running| value(&running.get("/metrics").1) >= Some(least), series);
+        self.get("/metrics").1
+    }
+
+    fn wait(&mut self, is_so: impl Fn(&Running) -> bool, what: &str) {
+        let began = Instant::now();
+        while !is_so(self) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the service ended with {status} before it was {what}: {}", self.log());
+            }
+            assert!(began.elapsed() < PATIENCE, "never {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; the exit status and the log.
+    pub(crate) fn terminate(&mut self) -> (ExitStatus, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let log = self.log();
+        (self.child.wait().unwrap(), log)
+    }
+
+    fn log(&mut self) -> String {
+        let mut log = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut log).unwrap();
+        }
+        log
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.kill();
+        }
+    }
+}
