@@ -30,18 +30,27 @@ pub(crate) struct FreezeDesk {
     due_of: HashMap<AccountId, u64, FixedState>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Record {
     status: FreezeStatus,
     revision: u32,
     raised_ms: u64,
+    /// Who was told to act, and the units that each case claimed.
+    actor: Actor,
+    claimed: Vec<(String, Amount)>,
 }
 
 impl Record {
     /// Whether the desk still waits for the funds to be caught.
-    fn is_open(self) -> bool {
+    fn is_open(&self) -> bool {
         use FreezeStatus::{Frozen, Raised, Released, Updated};
         matches!(self.status, Raised | Updated | Frozen | Released)
+    }
+
+    /// Whether it tells of this actor and these claims already.
+    fn tells(&self, actor: &Actor, holds: &[Hold], tracer: &Tracer) -> bool {
+        let now = holds.iter().map(|hold| (&tracer.lane(hold.lane).case.id, hold.units));
+        self.actor == *actor && now.eq(self.claimed.iter().map(|(case, units)| (case, *units)))
     }
 }
 
@@ -67,12 +76,15 @@ impl FreezeDesk {
         out: &mut Vec<FreezeRecommendation>,
     ) {
         let meta = world.history.block(block);
-        let mut touched: BTreeMap<AccountId, bool> = BTreeMap::new();
+        let mut touched: BTreeMap<AccountId, Option<bool>> = BTreeMap::new();
         for (account, touch) in touches {
-            *touched.entry(*account).or_default() |= *touch == Touch::Destroyed;
+            let seen = touched.entry(*account).or_default();
+            if *touch != Touch::Woken {
+                *seen = Some(seen.unwrap_or(false) || *touch == Touch::Destroyed);
+            }
         }
-        for (account, destroyed) in touched {
-            self.look(account, Some(destroyed), block, tracer, world, out);
+        for (account, touched) in touched {
+            self.look(account, touched, block, tracer, world, out);
         }
         let chain = meta.chain.index();
         while let Some((due, account)) = self.due[chain].first().copied() {
@@ -115,10 +127,19 @@ impl FreezeDesk {
         let holds = holds(account, service, tracer);
         let most = holds.iter().map(|hold| hold.units).max().unwrap_or(0);
         let enough = most >= world.config.freeze_min_units && most > 0;
-        let record = self.records.get(&account).copied().filter(|record| record.is_open());
+        let record = self.records.get(&account).filter(|record| record.is_open());
         let frozen = tracer.book.holding(account).frozen;
         let status = match record {
-            Some(record) => next_status(record.status, touched, frozen, enough, holds.is_empty()),
+            Some(record) => match touched {
+                Some(destroyed) => {
+                    let unclaimed = holds.is_empty();
+                    Some(next_status(record.status, destroyed, frozen, enough, unclaimed))
+                }
+                None => {
+                    let told = record.tells(&actor(account, world), &holds, tracer);
+                    reviewed_status(told, frozen, enough, holds.is_empty())
+                }
+            },
             None if !enough || frozen => None,
             None if service => Some(FreezeStatus::Raised),
             None => self.rest(account, &holds, block, world),
@@ -158,45 +179,65 @@ impl FreezeDesk {
         world: World<'_>,
     ) -> FreezeRecommendation {
         let meta = world.history.block(block);
-        let before = self.records.get(&account).copied();
+        let before = self.records.get(&account);
         let raised_ms = match before {
             Some(before) if status != FreezeStatus::Raised => before.raised_ms,
             _ => meta.timestamp_ms,
         };
         let revision = before.map_or(1, |before| before.revision + 1);
-        self.records.insert(account, Record { status, revision, raised_ms });
+        let actor = actor(account, world);
+        let claims = claims(holds, tracer, world);
+        let claimed = claims.iter().map(|claim| (claim.case.clone(), claim.tainted)).collect();
+        let record = Record { status, revision, raised_ms, actor: actor.clone(), claimed };
+        self.records.insert(account, record);
         FreezeRecommendation {
             account: world.graph.account(account),
             revision,
             status,
-            actor: actor(account, world),
+            actor,
             block: meta.number,
             timestamp_ms: meta.timestamp_ms,
             raised_ms,
             balance: tracer.book.holding(account).balance,
             policy: world.config.policy,
-            claims: claims(holds, tracer, world),
+            claims,
         }
     }
 }
 
-/// The status after a look at an open record; `None`: nothing new to say.
+/// The status of an open record after a movement; `destroyed`: one that burnt
+/// the funds.
 fn next_status(
     status: FreezeStatus,
-    touched: Option<bool>,
+    destroyed: bool,
+    frozen: bool,
+    enough: bool,
+    unclaimed: bool,
+) -> FreezeStatus {
+    use FreezeStatus::{Destroyed, Escaped, Frozen, Released, Updated};
+    match status {
+        _ if destroyed && unclaimed => Destroyed,
+        _ if frozen => Frozen,
+        Frozen if enough => Released,
+        _ if enough => Updated,
+        _ => Escaped,
+    }
+}
+
+/// The status of an open record after a look without a movement: what is
+/// claimed can have changed with a case or a label only. `None`: it has not.
+fn reviewed_status(
+    told: bool,
     frozen: bool,
     enough: bool,
     unclaimed: bool,
 ) -> Option<FreezeStatus> {
-    use FreezeStatus::{Destroyed, Escaped, Frozen, Released, Updated, Withdrawn};
-    match touched {
-        None if unclaimed => Some(Withdrawn),
-        None => None,
-        Some(true) if unclaimed => Some(Destroyed),
-        Some(_) if frozen => Some(Frozen),
-        Some(_) if status == Frozen && enough => Some(Released),
-        Some(_) if enough => Some(Updated),
-        Some(_) => Some(Escaped),
+    match (told, frozen) {
+        _ if unclaimed => Some(FreezeStatus::Withdrawn),
+        (true, _) => None,
+        (false, true) => Some(FreezeStatus::Frozen),
+        (false, false) if enough => Some(FreezeStatus::Updated),
+        (false, false) => Some(FreezeStatus::Withdrawn),
     }
 }
 

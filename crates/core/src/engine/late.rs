@@ -32,7 +32,9 @@ impl Engine {
             self.tracer.open(ix, Arc::new(case), self.config.policy, &wallets);
             return Ok(());
         }
-        self.retrace(ix, Arc::new(case), &wallets, before, effects)
+        let accounts = self.retrace(ix, Arc::new(case), &wallets, before, effects)?;
+        self.review(accounts, effects);
+        Ok(())
     }
 
     fn wallets(&mut self, case: &Case) -> Result<Vec<AccountId>, ApplyError> {
@@ -60,7 +62,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A label that changes where tracing stops changes every case's past.
+    /// A label that changes where tracing stops changes every case's past; any
+    /// other may change who can act on a freeze.
     pub(super) fn relabelled(
         &mut self,
         account: AccountId,
@@ -69,7 +72,12 @@ impl Engine {
     ) -> Result<(), ApplyError> {
         let now = self.labels.get(&account).filter(|label| label.stop).map(|label| &label.entity);
         let before = before.as_ref().filter(|label| label.stop).map(|label| &label.entity);
-        if now == before || self.history.is_empty() {
+        if self.history.is_empty() {
+            return Ok(());
+        }
+        let mut accounts = BTreeSet::from([account]);
+        if now == before {
+            self.review(accounts, effects);
             return Ok(());
         }
         let lanes: Vec<LaneIx> = self.lanes.values().copied().collect();
@@ -79,12 +87,15 @@ impl Engine {
             };
             let case = Arc::clone(&lane.case);
             let wallets = self.wallets(&case)?;
-            self.retrace(ix, case, &wallets, Some(lane), effects)?;
+            accounts.append(&mut self.retrace(ix, case, &wallets, Some(lane), effects)?);
         }
+        // Once all cases agree on the label, so that no account is told twice.
+        self.review(accounts, effects);
         Ok(())
     }
 
-    /// Traces a case through the whole past, by a tracer of its own.
+    /// Traces a case through the whole past, by a tracer of its own. Returns the
+    /// accounts that it touches or touched before.
     fn retrace(
         &mut self,
         ix: LaneIx,
@@ -92,7 +103,7 @@ impl Engine {
         wallets: &[AccountId],
         before: Option<Lane>,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), ApplyError> {
+    ) -> Result<BTreeSet<AccountId>, ApplyError> {
         let Engine { config, graph, history, labels, .. } = &*self;
         let world = World { config, graph, history, labels };
         let mut past = Tracer::default();
@@ -129,8 +140,7 @@ impl Engine {
             }
         }
         effects.append(&mut told);
-        self.review(accounts, effects);
-        Ok(())
+        Ok(accounts)
     }
 
     fn review(&mut self, accounts: BTreeSet<AccountId>, effects: &mut Vec<Effect>) {

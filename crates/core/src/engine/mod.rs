@@ -180,7 +180,8 @@ impl Engine {
         }
         let told_before = effects.len();
         let mut touched = BTreeSet::new();
-        let mut touches = Vec::new();
+        let woken = self.tracer.take_woken(block.chain, &self.graph);
+        let mut touches: Vec<_> = woken.into_iter().map(|id| (id, Touch::Woken)).collect();
         for event in &block.events {
             match self.record(block.chain, ix, event)? {
                 Outcome::Nothing => {}

@@ -68,6 +68,8 @@ pub(crate) struct Finding {
 /// Why the freeze desk should look at an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Touch {
+    /// Became a source: what it holds is tainted, though nothing moved.
+    Woken,
     Arrived,
     Left,
     Frozen,
@@ -127,6 +129,8 @@ pub(crate) struct Tracer {
     pending: [Vec<Pending>; 2],
     source_transfers: HashMap<(Chain, TxHash, u32), Vec<LaneIx>, FixedState>,
     parcels: Vec<Parcel>,
+    /// Sources that became active and that nobody has looked at since.
+    woken: Vec<AccountId>,
     pub(crate) opening_units: u128,
 }
 
@@ -237,7 +241,14 @@ impl Tracer {
             queue.extend(more);
             queue.sort_unstable_by(|a, b| b.cmp(a));
         }
+        self.woken.extend(past.woken);
         self.install(ix, lane);
+    }
+
+    /// Hands over the sources of a chain that became active since last asked.
+    pub(crate) fn take_woken(&mut self, chain: Chain, graph: &TransferGraph) -> Vec<AccountId> {
+        let here = |account: &mut AccountId| graph.account(*account).chain == chain;
+        self.woken.extract_if(.., here).collect()
     }
 
     /// Activates the sources whose time has come with an event of this block.
@@ -271,7 +282,10 @@ impl Tracer {
             Movement::Transfer { id, from, to, amount } => {
                 self.transfer(Transit { id, from, to, amount, now_ms }, world, notes);
             }
-            Movement::Issue { to, amount } => self.credit_clean(to, amount),
+            Movement::Issue { to, amount } => {
+                self.credit_clean(to, amount);
+                self.touch_source(to, now_ms, notes);
+            }
             Movement::Redeem { from, amount } => {
                 self.remove(from, amount, now_ms, |totals| &mut totals.redeemed);
                 self.touch(from, Touch::Left, notes);
@@ -297,6 +311,14 @@ impl Tracer {
         }
     }
 
+    /// Clean units that reach a source are tainted there and then.
+    fn touch_source(&mut self, account: AccountId, now_ms: u64, notes: &mut Notes) {
+        for taint in self.book.taints_mut(account).iter_mut().filter(|taint| taint.source) {
+            taint.moved_ms = now_ms;
+            notes.touches.push((account, Touch::Arrived));
+        }
+    }
+
     fn activate(&mut self, ix: LaneIx, account: AccountId) {
         let Holding { balance, frozen, .. } = *self.book.holding(account);
         let lane = self.lanes[ix as usize].as_mut().expect("a lane opens before its sources");
@@ -311,6 +333,7 @@ impl Tracer {
         taint.node = ROOT;
         lane.totals.emitted += emitted;
         *lane.totals.class(frozen) += emitted;
+        self.woken.push(account);
     }
 
     /// Credits new units: clean, unless the account is an active source.

@@ -38,6 +38,7 @@ impl Tracer {
         self.book.holding_mut(from).balance -= amount;
         self.book.holding_mut(to).balance += amount;
         self.taint_sources(transit, &parcels);
+        self.touch_source(to, transit.now_ms, notes);
         for parcel in &parcels {
             self.deliver(*parcel, transit, world, notes);
         }
@@ -108,7 +109,6 @@ impl Tracer {
                 .binary_search_by_key(&taint.lane, |parcel| parcel.lane)
                 .map_or(0, |at| parcels[at].units);
             taint.units += transit.amount;
-            taint.moved_ms = transit.now_ms;
             let totals =
                 &mut self.lanes[taint.lane as usize].as_mut().expect("an open lane").totals;
             totals.emitted += u128::from(transit.amount - arrived);
@@ -120,7 +120,6 @@ impl Tracer {
     fn deliver(&mut self, parcel: Parcel, transit: Transit, world: World<'_>, notes: &mut Notes) {
         let to = transit.to;
         if self.book.taint(to, parcel.lane).is_some_and(|taint| taint.source) {
-            notes.touches.push((to, Touch::Arrived));
             return;
         }
         let units = u128::from(parcel.units);
