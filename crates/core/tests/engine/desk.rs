@@ -1,0 +1,218 @@
+//! The freeze desk: what to freeze, who can, and how each recommendation fares.
+
+use std::collections::BTreeSet;
+
+use flow_core::{EngineConfig, Event, Source};
+
+use crate::town::{Town, account, case, label, only, path, strict, wallet};
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn units_are_recommended_when_their_rest_is_over_and_not_before() {
+    let mut town = Town::with_source();
+    assert_eq!(town.freezes_of(1, "S>A 8"), NOTHING);
+    assert_eq!(town.freezes_of(10, ""), NOTHING, "nine seconds of rest");
+    assert_eq!(town.freezes_of(11, ""), ["A raised by issuer, r1: c 8"]);
+    let record = &town.freezes[0];
+    assert_eq!((record.block, record.timestamp_ms, record.raised_ms), (11, 11_000, 11_000));
+    assert_eq!((record.balance, record.claims[0].hops), (8, 1));
+    assert_eq!(path(&record.claims[0].path), "S>A 8");
+    assert_eq!(town.freezes_of(40, ""), NOTHING, "once is enough");
+}
+
+#[test]
+fn movement_resets_the_rest() {
+    let mut town = Town::with_source();
+    town.block(1, "S>A 8");
+    town.block(6, "S>A 1");
+    assert_eq!(town.freezes_of(11, ""), NOTHING);
+    town.block(12, "A>B 1");
+    assert_eq!(town.freezes_of(16, ""), NOTHING);
+    assert_eq!(town.freezes_of(21, ""), NOTHING);
+    assert_eq!(
+        town.freezes_of(22, ""),
+        ["A raised by issuer, r1: c 8", "B raised by issuer, r1: c 1"]
+    );
+}
+
+#[test]
+fn clean_units_that_arrive_do_not_reset_the_rest() {
+    let mut town = Town::with_source();
+    town.block(1, "S>A 8");
+    assert_eq!(town.freezes_of(11, "V>A 5"), ["A raised by issuer, r1: c 8"]);
+    assert_eq!(town.freezes[0].balance, 13);
+}
+
+#[test]
+fn too_few_units_are_not_recommended() {
+    let mut town = Town::new(EngineConfig { freeze_min_units: 5, ..strict() });
+    town.open(case("c", &[wallet('S')]));
+    town.block(1, "S>A 4, S>B 5");
+    assert_eq!(town.freezes_of(20, ""), ["B raised by issuer, r1: c 5"]);
+    assert_eq!(town.freezes_of(21, "B>C 1"), ["B escaped by issuer, r2: c 4"]);
+}
+
+#[test]
+fn a_recommendation_lives_through_updates_freeze_release_and_destruction() {
+    let mut town = Town::with_source();
+    town.block(1, "S>A 8");
+    town.block(11, "");
+    assert_eq!(town.freezes_of(12, "S>A 2"), ["A updated by issuer, r2: c 10"]);
+    assert_eq!(town.freezes_of(13, "freeze A"), ["A frozen by issuer, r3: c 10"]);
+    assert_eq!(town.freezes_of(14, "S>A 1"), ["A frozen by issuer, r4: c 11"]);
+    assert_eq!(town.freezes_of(15, "release A"), ["A released by issuer, r5: c 11"]);
+    assert_eq!(town.freezes_of(16, "freeze A"), ["A frozen by issuer, r6: c 11"]);
+    assert_eq!(town.freezes_of(17, "destroy A 11"), ["A destroyed by issuer, r7: "]);
+    assert_eq!(town.totals("c").destroyed, 11);
+    assert!(town.freezes.iter().all(|record| record.raised_ms == 11_000));
+}
+
+#[test]
+fn an_escaped_account_can_be_recommended_again() {
+    let mut town = Town::with_source();
+    town.block(1, "S>A 8");
+    town.block(11, "");
+    assert_eq!(town.freezes_of(12, "A>B 8"), ["A escaped by issuer, r2: "]);
+    assert_eq!(town.freezes_of(13, "S>A 3"), NOTHING);
+    let told = town.freezes_of(23, "");
+    assert_eq!(told, ["B raised by issuer, r1: c 8", "A raised by issuer, r3: c 3"]);
+    assert_eq!(town.freezes.last().expect("told").raised_ms, 23_000);
+}
+
+#[test]
+fn a_wallet_frozen_before_its_rest_is_over_needs_no_recommendation() {
+    let mut town = Town::with_source();
+    town.block(1, "S>A 8");
+    town.block(2, "freeze A");
+    assert_eq!(town.freezes_of(20, ""), NOTHING);
+    assert_eq!(town.freezes_of(21, "release A"), ["A raised by issuer, r1: c 8"]);
+}
+
+#[test]
+fn a_service_is_told_at_once_and_of_all_that_arrived() {
+    let mut town = Town::with_source();
+    town.label(label('X', "Alder", "exchange", true));
+    town.block(1, "S>A 8");
+    assert_eq!(town.freezes_of(2, "A>X 3"), ["X raised by Alder, r1: c 3"]);
+    assert_eq!(town.freezes_of(3, "A>X 5"), ["X updated by Alder, r2: c 8"]);
+    assert_eq!(town.freezes_of(4, "X>B 8"), NOTHING, "what a service pays out is clean");
+    let issuers = town.freezes.iter().filter(|r| r.actor == flow_core::Actor::Issuer);
+    assert_eq!(issuers.filter(|r| r.account == account('X')).count(), 0);
+}
+
+#[test]
+fn a_deposit_address_is_for_its_service() {
+    let mut town = Town::with_source();
+    town.label(label('D', "Alder", "deposit", false));
+    town.label(label('W', "Carol", "person", false));
+    town.block(1, "S>D 8, S>W 8");
+    assert_eq!(
+        town.freezes_of(11, ""),
+        ["D raised by Alder, r1: c 8", "W raised by issuer, r1: c 8"]
+    );
+}
+
+#[test]
+fn an_account_has_one_record_for_a_block() {
+    let mut town = Town::new(strict());
+    town.open(case("a", &[wallet('S')]));
+    town.open(case("b", &[wallet('T')]));
+    town.label(label('X', "Alder", "exchange", true));
+    town.block(1, "S>A 8, T>A 8");
+    assert_eq!(town.freezes_of(11, ""), ["A raised by issuer, r1: a 8; b 8"]);
+    assert_eq!(
+        town.freezes_of(12, "A>X 4, S>A 1, A>X 4, freeze A"),
+        ["X raised by Alder, r1: a 4; b 3", "A frozen by issuer, r2: a 5; b 5"]
+    );
+    let mut seen = BTreeSet::new();
+    assert!(town.freezes.iter().all(|record| seen.insert((record.account, record.block))));
+}
+
+#[test]
+fn a_source_is_recommended_itself() {
+    let mut town = Town::with_source();
+    // The victim pays the thief: clean units that turn on arrival.
+    town.block(1, "V>S 8");
+    assert_eq!(town.freezes_of(11, ""), ["S raised by issuer, r1: c 8"]);
+    assert_eq!(town.freezes_of(12, "issue S 4"), ["S updated by issuer, r2: c 12"]);
+    assert_eq!(town.freezes_of(13, "S>A 12"), ["S escaped by issuer, r3: "]);
+}
+
+#[test]
+fn a_source_that_held_units_before_is_recommended_when_it_becomes_one() {
+    let mut town = Town::new(strict());
+    town.engine.load_opening(&[(account('S'), 8)]).expect("fits");
+    town.open(case("now", &[wallet('S')]));
+    town.open(case("then", &[Source::Wallet { account: account('S'), since_block: 30 }]));
+    assert_eq!(town.freezes_of(9, "V>W 1"), NOTHING);
+    assert_eq!(town.freezes_of(20, "V>W 1"), ["S raised by issuer, r1: now 8"]);
+    assert_eq!(town.freezes_of(30, "V>W 1"), ["S updated by issuer, r2: now 8; then 8"]);
+}
+
+#[test]
+fn a_closed_case_withdraws_what_it_alone_claimed() {
+    let mut town = Town::new(strict());
+    town.open(case("a", &[wallet('S')]));
+    town.open(case("b", &[wallet('T')]));
+    town.block(1, "S>A 8, T>A 8, S>B 8");
+    town.block(11, "");
+    assert_eq!(
+        only("freeze ", town.close("a")),
+        ["A updated by issuer, r2: b 8", "B withdrawn by issuer, r2: "]
+    );
+    assert_eq!(only("freeze ", town.close("b")), ["A withdrawn by issuer, r3: "]);
+    assert_eq!(town.freezes_of(30, ""), NOTHING);
+}
+
+#[test]
+fn a_case_opened_late_adds_its_claim_to_what_is_recommended() {
+    let mut town = Town::with_source();
+    town.block(1, "S>A 8, T>A 8");
+    town.block(11, "");
+    assert_eq!(
+        only("freeze ", town.open(case("d", &[wallet('T')]))),
+        ["A updated by issuer, r2: c 8; d 8"]
+    );
+    assert_eq!(only("freeze ", town.open(case("d", &[wallet('T')]))), NOTHING, "nothing new");
+}
+
+#[test]
+fn a_label_hands_an_open_recommendation_to_the_service() {
+    let mut town = Town::with_source();
+    town.open(case("d", &[wallet('S')]));
+    town.block(1, "S>A 8, S>D 8");
+    town.block(11, "");
+    assert_eq!(
+        only("freeze ", town.label(label('D', "Alder", "deposit", false))),
+        ["D updated by Alder, r2: c 8; d 8"]
+    );
+    assert_eq!(
+        only("freeze ", town.label(label('A', "Birch", "exchange", true))),
+        ["A updated by Birch, r2: c 8; d 8"]
+    );
+    assert_eq!(
+        only("freeze ", town.apply(Event::LabelRemoved(account('A')))),
+        ["A updated by issuer, r3: c 8; d 8"]
+    );
+}
+
+#[test]
+fn revisions_rise_by_one() {
+    let mut town = Town::with_source();
+    for step in 1..40 {
+        let events = match (step % 3, step % 7) {
+            (0, _) => "S>A 2",
+            (_, 0) => "A>B 3",
+            _ => "",
+        };
+        town.block(step * 10, events);
+    }
+    for letter in ['A', 'B'] {
+        let of = |record: &&flow_core::FreezeRecommendation| record.account == account(letter);
+        let revisions: Vec<u32> = town.freezes.iter().filter(of).map(|r| r.revision).collect();
+        let expected: Vec<u32> = (1..).take(revisions.len()).collect();
+        assert!(revisions.len() > 2, "{letter} {revisions:?}");
+        assert_eq!(revisions, expected);
+    }
+}

@@ -1,0 +1,7 @@
+//! The engine on small ledgers that can be followed by hand.
+
+mod alerts;
+mod books;
+mod desk;
+mod late;
+mod town;
