@@ -47,6 +47,18 @@ pub enum Decoded {
     Ignored(Ignored),
 }
 
+impl Decoded {
+    /// The chain that it tells of, if any.
+    pub const fn chain(&self) -> Option<Chain> {
+        match self {
+            Decoded::Event(event) => Some(event.chain),
+            Decoded::Header(header) => Some(header.chain),
+            Decoded::Solid { chain, .. } => Some(*chain),
+            Decoded::Ignored(_) => None,
+        }
+    }
+}
+
 /// Why a well-formed record is of no concern. A closed set, counted by metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ignored {

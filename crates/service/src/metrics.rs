@@ -17,12 +17,13 @@ use prometheus::{
 };
 
 /// Reasons for a dead letter beside those of the decoders.
-pub const DEAD_LETTER_REASONS: [&str; 9] = [
+pub const DEAD_LETTER_REASONS: [&str; 10] = [
     "late",
     "conflict",
     "mixed_index",
     "other_branch",
     "reverted",
+    "wrong_chain",
     "invalid_case",
     "invalid_label",
     "balance_overflow",

@@ -59,18 +59,27 @@ impl Pipeline {
         Pipeline { engine, assemblers, metrics, assembled: Vec::new(), transferred_units: 0 }
     }
 
-    /// Takes what one record means. Returns why part of it could not be taken,
-    /// and the newest block that it tells of.
+    /// Takes what one record means; a topic speaks of its own chain only.
+    /// Returns the newest block that it tells of, and why part of it could not
+    /// be taken.
     ///
     /// # Errors
     /// [`PipelineError::Reverted`].
     pub fn accept(
         &mut self,
+        expected: Option<Chain>,
         decoded: &mut Vec<Decoded>,
     ) -> Result<(Option<u64>, Option<Rejected>), PipelineError> {
         let mut rejected = None;
         let mut newest = None;
         for item in decoded.drain(..) {
+            if let (Some(expected), Some(told)) = (expected, item.chain())
+                && expected != told
+            {
+                let message = format!("a record of {told} in a topic of {expected}");
+                rejected = Some(Rejected { reason: "wrong_chain", message });
+                continue;
+            }
             let (chain, block, dropped) = match item {
                 Decoded::Event(event) => {
                     (event.chain, event.block, self.assemblers[event.chain.index()].push(event))

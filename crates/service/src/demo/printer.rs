@@ -60,13 +60,13 @@ impl Printer {
     }
 
     fn print_next(&mut self) -> anyhow::Result<bool> {
-        let alert = match self.alerts.next()? {
+        let alert = match self.alerts.try_next()? {
             Some(message) => {
                 Some(alert_line(&serde_json::from_slice(message.payload().unwrap_or_default())?))
             }
             None => None,
         };
-        let freeze = match self.freezes.next()? {
+        let freeze = match self.freezes.try_next()? {
             Some(message) => {
                 Some(freeze_line(&serde_json::from_slice(message.payload().unwrap_or_default())?))
             }

@@ -90,7 +90,7 @@ impl TopicReader {
     ///
     /// # Errors
     /// If the topic can no longer be read.
-    pub fn next(&mut self) -> anyhow::Result<Option<BorrowedMessage<'_>>> {
+    pub fn try_next(&mut self) -> anyhow::Result<Option<BorrowedMessage<'_>>> {
         match self.consumer.poll(Duration::ZERO) {
             Some(Ok(message)) => Ok(Some(message)),
             Some(Err(error))

@@ -35,10 +35,6 @@ const POLL_MAX: Duration = Duration::from_millis(20);
 /// While catching up a transaction is closed by size, and by this time at last.
 const CATCH_UP_COMMIT: Duration = Duration::from_secs(1);
 
-/// The clock is looked at once in so many records: it costs as much as a
-/// tenth of decoding one.
-const CLOCK_RECORDS: u32 = 64;
-
 /// Why a session ended before its time.
 #[derive(Debug)]
 pub enum SessionError {
@@ -247,7 +243,7 @@ impl Running<'_> {
                 let (chain, topic_ix) = self.progress.route(at);
                 let bytes = message.payload().unwrap_or_default();
                 let result = self.decoders[topic_ix].decode(bytes, &mut self.decoded);
-                let (block, dropped) = self.pipeline.accept(&mut self.decoded)?;
+                let (block, dropped) = self.pipeline.accept(Some(chain), &mut self.decoded)?;
                 let unread = result
                     .err()
                     .map(|error| Rejected { reason: error.reason(), message: error.to_string() });
@@ -265,12 +261,12 @@ impl Running<'_> {
                 let below = self.progress.complete_below(chain);
                 self.pipeline.advance(chain, below, &mut self.effects)?;
                 self.tell();
-                if !self.batch_records.is_multiple_of(CLOCK_RECORDS) {
-                    return Ok(());
-                }
                 let now = Instant::now();
                 self.progress.hear(now);
                 self.heard[chain.index()] = now;
+                if !self.is_due(now) {
+                    return Ok(());
+                }
             }
             Ok(Polled::Rebalanced | Polled::Assigned) => {
                 return Err(SessionError::Retry(anyhow::anyhow!(
@@ -280,7 +276,7 @@ impl Running<'_> {
             Err(error) => poll_error(error)?,
         }
         self.session.health.heartbeat();
-        if self.is_due() {
+        if self.is_due(Instant::now()) {
             self.learn()?;
             self.commit()?;
         }
@@ -306,12 +302,12 @@ impl Running<'_> {
     }
 
     /// Whether the batch is to be committed now.
-    fn is_due(&self) -> bool {
+    fn is_due(&self, now: Instant) -> bool {
         let commit = self.session.config.commit;
         let live = self.progress.caught_up();
         let interval = if live { commit.interval } else { CATCH_UP_COMMIT };
         let full = usize::try_from(self.batch_records).is_ok_and(|n| n >= commit.max_records);
-        full || self.batch_began.elapsed() >= interval
+        full || now.duration_since(self.batch_began) >= interval
     }
 
     /// Takes changes of cases and labels that came meanwhile.
@@ -320,7 +316,7 @@ impl Running<'_> {
         for (reader, parse) in [(labels, changes::label as changes::Parse), (cases, changes::case)]
         {
             let Some(reader) = reader else { continue };
-            while let Some(message) = reader.next()? {
+            while let Some(message) = reader.try_next()? {
                 match parse(&message) {
                     Ok(event) => {
                         tracing::info!(?event, "learnt");

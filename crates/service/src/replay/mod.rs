@@ -127,11 +127,11 @@ impl Replay {
         place: &Place<'_>,
         text: impl FnOnce() -> Vec<u8>,
     ) -> anyhow::Result<()> {
-        let chain = self.decoded.first().and_then(chain_of);
+        let chain = self.decoded.iter().find_map(Decoded::chain);
         if let Some(chain) = chain {
             self.metrics.chain(chain).records_consumed.inc();
         }
-        let (_, dropped) = self.pipeline.accept(&mut self.decoded)?;
+        let (_, dropped) = self.pipeline.accept(None, &mut self.decoded)?;
         if let Some(rejected) = rejected.or(dropped) {
             self.refuse(&rejected, place, &text())?;
         }
@@ -227,15 +227,6 @@ pub fn total_bytes(paths: &[PathBuf]) -> Option<u64> {
 
 fn rejected(error: &flow_codec::DecodeError) -> Rejected {
     Rejected { reason: error.reason(), message: error.to_string() }
-}
-
-fn chain_of(decoded: &Decoded) -> Option<Chain> {
-    match decoded {
-        Decoded::Event(event) => Some(event.chain),
-        Decoded::Header(header) => Some(header.chain),
-        Decoded::Solid { chain, .. } => Some(*chain),
-        Decoded::Ignored(_) => None,
-    }
 }
 
 /// The row as it stood, but for quotes.

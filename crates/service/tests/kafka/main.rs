@@ -4,6 +4,8 @@
 //! it these tests say that they are skipped, or fail if
 //! `USDT_FLOW_REQUIRE_KAFKA=1`. Each test has topics and a group of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod broker;
 mod service;
 
