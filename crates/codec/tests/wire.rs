@@ -55,6 +55,7 @@ fn alert(rule: Rule, chain: Chain) -> Alert {
         threshold: (rule == Rule::Threshold).then_some(10_000_000),
         retroactive: rule == Rule::Threshold,
         path: (1..=2).take(hops as usize).map(|hop| step(hop, 10_000_000)).collect(),
+        path_omitted: 0,
     }
 }
 
@@ -66,6 +67,7 @@ fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
         tainted,
         hops: 2,
         path: vec![step(1, tainted), step(2, tainted)],
+        path_omitted: 0,
     };
     let is_empty = status == FreezeStatus::Escaped;
     FreezeRecommendation {

@@ -6,6 +6,10 @@ use crate::effect::{Alert, AlertId, PathStep, RiskLevel, Rule};
 use crate::trace::{Finding, Lane, Node, ROOT, Tracer, World};
 use crate::{Amount, Chain, TransferRef};
 
+/// The most transfers that one record shows, of all its paths together: a
+/// record must fit into a message of Kafka's default size, 1 MiB.
+pub(crate) const PATH_STEPS_MAX: usize = 1_800;
+
 /// Tells a finding as an alert.
 pub(crate) fn build(finding: &Finding, tracer: &Tracer, world: World<'_>) -> Alert {
     let lane = tracer.lane(finding.lane);
@@ -16,6 +20,7 @@ pub(crate) fn build(finding: &Finding, tracer: &Tracer, world: World<'_>) -> Ale
     let trigger = TransferRef { tx, position: transfer.position };
     let last =
         Node { transfer: finding.transfer, parent: finding.parent, tainted: finding.tainted };
+    let (path, path_omitted) = path(lane, last, world, PATH_STEPS_MAX);
     let label = world.labels.get(&finding.subject).filter(|_| finding.rule == Rule::CashOut);
     Alert {
         id: alert_id(finding, lane, block.chain, trigger, &subject.address.0),
@@ -40,25 +45,33 @@ pub(crate) fn build(finding: &Finding, tracer: &Tracer, world: World<'_>) -> Ale
         service: label.map(|label| (label.entity.clone(), label.kind.clone())),
         threshold: finding.threshold,
         retroactive: false,
-        path: path(lane, last, world),
+        path,
+        path_omitted,
     }
 }
 
-/// The transfers that lead to `last` and itself, oldest first.
-pub(crate) fn path(lane: &Lane, last: Node, world: World<'_>) -> Vec<PathStep> {
-    let mut steps = Vec::new();
-    let mut node = last;
-    loop {
+/// The transfers that lead to `last` and itself, oldest first. Of more than
+/// `most` the middle is left out; the second value says how many.
+pub(crate) fn path(lane: &Lane, last: Node, world: World<'_>, most: usize) -> (Vec<PathStep>, u32) {
+    let mut nodes = vec![last];
+    let mut parent = last.parent;
+    while parent != ROOT {
+        let node = lane.nodes[parent as usize];
+        nodes.push(node);
+        parent = node.parent;
+    }
+    nodes.reverse();
+    let omitted = nodes.len().saturating_sub(most.max(2));
+    if omitted > 0 {
+        let from = most.max(2) / 2;
+        nodes.drain(from..from + omitted);
+    }
+    let step = |node: &Node| {
         let (_, _, transfer, _) = world.graph.transfer(node.transfer);
         let block = world.history.block(transfer.block);
-        steps.push(world.graph.step(node.transfer, node.tainted, block.number, block.timestamp_ms));
-        if node.parent == ROOT {
-            break;
-        }
-        node = lane.nodes[node.parent as usize];
-    }
-    steps.reverse();
-    steps
+        world.graph.step(node.transfer, node.tainted, block.number, block.timestamp_ms)
+    };
+    (nodes.iter().map(step).collect(), u32::try_from(omitted).unwrap_or(u32::MAX))
 }
 
 fn alert_id(

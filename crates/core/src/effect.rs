@@ -112,9 +112,11 @@ pub struct Alert {
     pub threshold: Option<Amount>,
     /// Whether a case opened late owed this alert to the past.
     pub retroactive: bool,
-    /// The transfers from the source to the subject, oldest first. Empty for
-    /// `SourceMoved` alone when nothing tainted moved.
+    /// The transfers from the source to the subject, oldest first; for
+    /// `SourceMoved` the transfer that left it.
     pub path: Vec<PathStep>,
+    /// Transfers left out of the middle of a very long path.
+    pub path_omitted: u32,
 }
 
 /// One transfer of a path of proof.
@@ -232,6 +234,8 @@ pub struct Claim {
     pub hops: u32,
     /// The transfers from the source to the account, oldest first.
     pub path: Vec<PathStep>,
+    /// Transfers left out of the middle of a very long path.
+    pub path_omitted: u32,
 }
 
 /// An event left out of the ledger.

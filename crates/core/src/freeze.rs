@@ -275,13 +275,15 @@ fn holds(account: AccountId, service: bool, tracer: &Tracer) -> Vec<Hold> {
 }
 
 fn claims(holds: &[Hold], tracer: &Tracer, world: World<'_>) -> Vec<Claim> {
+    let most = alert::PATH_STEPS_MAX / holds.len().max(1);
     let claim = |hold: &Hold| {
         let lane = tracer.lane(hold.lane);
-        let path = lane
+        let (path, path_omitted) = lane
             .nodes
             .get(hold.node as usize)
-            .map_or_else(Vec::new, |node| alert::path(lane, *node, world));
-        Claim { case: lane.case.id.clone(), tainted: hold.units, hops: hold.hops, path }
+            .map_or_else(Default::default, |node| alert::path(lane, *node, world, most));
+        let case = lane.case.id.clone();
+        Claim { case, tainted: hold.units, hops: hold.hops, path, path_omitted }
     };
     holds.iter().map(claim).collect()
 }

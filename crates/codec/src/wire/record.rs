@@ -95,6 +95,8 @@ pub struct AlertRecord {
     pub retroactive: bool,
     /// The transfers from the source to the wallet, oldest first.
     pub path: Vec<PathRecord>,
+    /// Transfers left out of the middle of a path too long for one message.
+    pub path_omitted: u32,
 }
 
 /// A service that runs an account.
@@ -208,6 +210,8 @@ pub struct ClaimRecord {
     pub hops: u32,
     /// The transfers from the source to the account, oldest first.
     pub path: Vec<PathRecord>,
+    /// Transfers left out of the middle of a path too long for one message.
+    pub path_omitted: u32,
 }
 
 impl From<&Alert> for AlertRecord {
@@ -246,6 +250,7 @@ impl From<&Alert> for AlertRecord {
             threshold: alert.threshold.map(Units),
             retroactive: alert.retroactive,
             path: path(chain, &alert.path),
+            path_omitted: alert.path_omitted,
         }
     }
 }
@@ -332,6 +337,7 @@ fn claim_record(recommendation: &FreezeRecommendation, claim: &Claim) -> ClaimRe
         share_ppm: share_of_balance(recommendation, claim.tainted),
         hops: claim.hops,
         path: path(recommendation.account.chain, &claim.path),
+        path_omitted: claim.path_omitted,
     }
 }
 

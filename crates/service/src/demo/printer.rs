@@ -11,10 +11,18 @@ use crate::config::Config;
 use crate::kafka::TopicReader;
 use crate::summary::usdt;
 
+/// A record read and not yet printed.
+struct Line {
+    /// RFC 3339, so the order of texts is the order of time.
+    time: String,
+    text: String,
+}
+
 /// See the module.
 pub struct Printer {
     alerts: TopicReader,
     freezes: TopicReader,
+    waiting: [Option<Line>; 2],
     color: bool,
     quiet: bool,
     shown: u64,
@@ -29,6 +37,7 @@ impl Printer {
         Ok(Printer {
             alerts: TopicReader::open(&config.kafka, &config.output.alerts_topic)?,
             freezes: TopicReader::open(&config.kafka, &config.output.freezes_topic)?,
+            waiting: [None, None],
             color,
             quiet,
             shown: 0,
@@ -43,56 +52,55 @@ impl Printer {
     pub fn print(mut self, done: &AtomicBool) -> anyhow::Result<u64> {
         loop {
             let last = done.load(Ordering::Relaxed);
-            let mut found = false;
-            while self.print_next()? {
-                found = true;
-            }
-            if last && !found {
+            while self.print_next()? {}
+            if last {
                 // What was committed last may still be on its way to us.
                 std::thread::sleep(Duration::from_millis(300));
                 while self.print_next()? {}
                 return Ok(self.shown);
             }
-            if !found {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
+    /// Prints the earlier of the next records of both topics.
     fn print_next(&mut self) -> anyhow::Result<bool> {
-        let alert = match self.alerts.try_next()? {
-            Some(message) => {
-                Some(alert_line(&serde_json::from_slice(message.payload().unwrap_or_default())?))
-            }
-            None => None,
-        };
-        let freeze = match self.freezes.try_next()? {
-            Some(message) => {
-                Some(freeze_line(&serde_json::from_slice(message.payload().unwrap_or_default())?))
-            }
-            None => None,
-        };
-        let found = alert.is_some() || freeze.is_some();
-        for (line, color) in [(alert, "33"), (freeze, "1;31")] {
-            let Some(line) = line else { continue };
-            self.shown += 1;
-            if self.quiet {
-                continue;
-            }
-            let mut out = std::io::stdout().lock();
-            if self.color {
-                writeln!(out, "\x1b[{color}m{line}\x1b[0m")?;
-            } else {
-                writeln!(out, "{line}")?;
-            }
+        if self.waiting[0].is_none()
+            && let Some(message) = self.alerts.try_next()?
+        {
+            self.waiting[0] =
+                Some(alert_line(&serde_json::from_slice(message.payload().unwrap_or_default())?));
         }
-        Ok(found)
+        if self.waiting[1].is_none()
+            && let Some(message) = self.freezes.try_next()?
+        {
+            self.waiting[1] =
+                Some(freeze_line(&serde_json::from_slice(message.payload().unwrap_or_default())?));
+        }
+        let freeze_first = match &self.waiting {
+            [Some(alert), Some(freeze)] => freeze.time < alert.time,
+            [alert, _] => alert.is_none(),
+        };
+        let Some(line) = self.waiting[usize::from(freeze_first)].take() else {
+            return Ok(false);
+        };
+        self.shown += 1;
+        if !self.quiet {
+            let mut out = std::io::stdout().lock();
+            let (begin, end) = match (self.color, freeze_first) {
+                (false, _) => ("", ""),
+                (true, false) => ("\x1b[33m", "\x1b[0m"),
+                (true, true) => ("\x1b[1;31m", "\x1b[0m"),
+            };
+            writeln!(out, "{begin}{}{end}", line.text)?;
+        }
+        Ok(true)
     }
 }
 
-fn alert_line(alert: &AlertRecord) -> String {
+fn alert_line(alert: &AlertRecord) -> Line {
     let service = alert.service.as_ref().map(|s| format!(" at {}", s.entity)).unwrap_or_default();
-    format!(
+    let text = format!(
         "{} ALERT  {:<8} {:<13} {:<20} {:>20} USDT  hop {:<2} {}{service}",
         clock(&alert.time),
         alert.risk_level,
@@ -101,13 +109,14 @@ fn alert_line(alert: &AlertRecord) -> String {
         usdt(alert.tainted.0.into()),
         alert.hops,
         alert.address,
-    )
+    );
+    Line { time: alert.time.clone(), text }
 }
 
-fn freeze_line(freeze: &FreezeRecord) -> String {
+fn freeze_line(freeze: &FreezeRecord) -> Line {
     let cases: Vec<&str> = freeze.claims.iter().map(|claim| claim.case.as_str()).collect();
     let desk = freeze.act_by.entity.as_deref().unwrap_or("the issuer");
-    format!(
+    let text = format!(
         "{} FREEZE {:<8} {:<13} {:<20} {:>20} USDT  by {desk}: {}",
         clock(&freeze.time),
         "",
@@ -115,7 +124,8 @@ fn freeze_line(freeze: &FreezeRecord) -> String {
         cases.join(","),
         usdt(freeze.tainted.0.into()),
         freeze.address,
-    )
+    );
+    Line { time: freeze.time.clone(), text }
 }
 
 /// The time of day of an RFC 3339 time.
