@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Headers;
@@ -114,6 +116,15 @@ impl Broker {
             assert!(began.elapsed() < PATIENCE, "{topic} never held {count} records");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Deletes the records of partition 0 below that offset, as retention does.
+    pub(crate) fn delete_records(&self, topic: &str, below: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Offset(below)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
     }
 
     /// The group's committed offset of partition 0.

@@ -284,6 +284,21 @@ fn topics_far_apart_are_merged_by_block() {
 }
 
 #[test]
+fn a_deleted_beginning_stops_the_rebuild() {
+    let Some(broker) = Broker::get() else { return };
+    let folder = Folder::new(CASES);
+    let mut service = Service::new(&broker, &folder, "deleted");
+    service.tron(&["contractevent"]).create_topics();
+    let topic = service.topic("contractevent");
+    broker.produce(&topic, &contract_events(&slice()[..20]));
+    service.run_until_end();
+    broker.delete_records(&topic, 10);
+    let text = service.run_and_fail();
+    assert!(text.contains("begins at offset 10"), "{text}");
+    assert!(text.contains("retention"), "{text}");
+}
+
+#[test]
 fn a_missing_topic_says_what_to_do() {
     let Some(broker) = Broker::get() else { return };
     let folder = Folder::new(CASES);
