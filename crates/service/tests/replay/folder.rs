@@ -1,0 +1,140 @@
+//! A folder with inputs and outputs, and the real binary run in it.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use flow_codec::{address, case_file};
+use flow_core::{AccountKey, Amount, Block, Case, Label};
+use flow_sim::feed;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Everything that a run writes but `summary.json`, which holds the run time.
+pub(crate) const OUTPUTS: [&str; 6] =
+    ["alerts.jsonl", "freezes.jsonl", "refused.jsonl", "taint.csv", "cases.csv", "services.csv"];
+
+/// What is known before the first event.
+#[derive(Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) cases: Vec<Case>,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) opening: Vec<(AccountKey, Amount)>,
+}
+
+/// The files that a run wrote, by name.
+pub(crate) type Files = BTreeMap<&'static str, String>;
+
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    /// An empty folder.
+    pub(crate) fn empty() -> Folder {
+        Folder(tempfile::tempdir().expect("a folder can be made"))
+    }
+
+    /// A folder with the files of cases, labels and opening balances.
+    pub(crate) fn new(known: &Known) -> Folder {
+        let folder = Folder::empty();
+        let cases: Vec<String> = known.cases.iter().map(case_file::case_to_json).collect();
+        folder.write("cases.json", format!("[{}]", cases.join(",\n")));
+        let mut labels = "chain,address,entity,kind,stop\n".to_owned();
+        for label in &known.labels {
+            let (chain, address) = columns(label.account);
+            labels +=
+                &format!("{chain},{address},{},{},{}\n", label.entity, label.kind, label.stop);
+        }
+        folder.write("labels.csv", labels);
+        let mut opening = "chain,address,balance\n".to_owned();
+        // A file names each account once; a list of credits need not.
+        let mut sums = BTreeMap::<AccountKey, Amount>::new();
+        for (account, amount) in &known.opening {
+            *sums.entry(*account).or_default() += amount;
+        }
+        for (account, balance) in &sums {
+            let (chain, address) = columns(*account);
+            opening += &format!("{chain},{address},{balance}\n");
+        }
+        folder.write("opening.csv", opening);
+        folder
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.path().join(name), bytes).expect("the file can be written");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).expect("the file can be read")
+    }
+
+    /// Runs `usdt-flow replay` here, with nothing of ours in its environment.
+    pub(crate) fn run(&self, arguments: &[&str], stdin: &[u8]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_usdt-flow"));
+        let ours = |name: &str| name.starts_with("USDT_FLOW_") || name == "RUST_LOG";
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(ours) {
+                command.env_remove(name);
+            }
+        }
+        command.arg("replay").args(arguments).current_dir(self.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        child.stdin.take().expect("piped").write_all(stdin).expect("the binary reads its input");
+        child.wait_with_output().expect("the binary ends")
+    }
+
+    /// Replays these events with all that is known, and reads what it wrote.
+    pub(crate) fn replay(&self, events: &[&str], options: &[&str]) -> Files {
+        self.replay_from(events, options, b"")
+    }
+
+    /// The same with something on standard input.
+    pub(crate) fn replay_from(&self, events: &[&str], options: &[&str], stdin: &[u8]) -> Files {
+        let known = ["--cases", "cases.json", "--labels", "labels.csv", "--opening", "opening.csv"];
+        let out = ["--out", "out"];
+        let output = self.run(&[events, &known, &out, options].concat(), stdin);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{events:?}: {told}");
+        let files: Files = OUTPUTS.map(|name| (name, self.read(&format!("out/{name}")))).into();
+        assert_conserved(&files["cases.csv"]);
+        files
+    }
+
+    /// What the last run wrote to `summary.json`.
+    pub(crate) fn summary(&self) -> Value {
+        serde_json::from_str(&self.read("out/summary.json")).expect("JSON")
+    }
+}
+
+/// `emitted = held + frozen + service + redeemed + destroyed + dust + horizon`.
+fn assert_conserved(cases: &str) {
+    for row in cases.lines().skip(1) {
+        let parse = |text: &str| text.parse::<u128>().expect("a whole number");
+        let units: Vec<u128> = row.split(',').skip(1).map(parse).collect();
+        assert_eq!(units.len(), 8, "{row}");
+        assert_eq!(units[0], units[1..].iter().sum::<u128>(), "{row}");
+    }
+}
+
+pub(crate) fn columns(account: AccountKey) -> (&'static str, String) {
+    (account.chain.name(), address::format(account.chain, account.address))
+}
+
+/// The blocks as the rows of a plain CSV file, without its header.
+pub(crate) fn csv_rows(blocks: &[Block]) -> Vec<String> {
+    blocks.iter().flat_map(feed::plain_csv).collect()
+}
+
+/// A plain CSV file of these rows.
+pub(crate) fn csv_file(rows: &[String]) -> String {
+    lines(&[&[feed::PLAIN_CSV_HEADER.to_owned()], rows].concat())
+}
+
+pub(crate) fn lines(records: &[String]) -> String {
+    records.iter().map(|record| format!("{record}\n")).collect()
+}

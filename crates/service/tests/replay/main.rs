@@ -1,0 +1,7 @@
+//! `usdt-flow replay` as a user runs it: files in, a folder out.
+
+mod bad_input;
+mod folder;
+mod formats;
+mod oracle;
+mod slice;
