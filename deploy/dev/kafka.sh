@@ -154,7 +154,7 @@ tool() {
     console-consumer) class=org.apache.kafka.tools.consumer.ConsoleConsumer ;;
     consumer-groups) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
     get-offsets) class=org.apache.kafka.tools.GetOffsetShell ;;
-    configs) class=org.apache.kafka.tools.ConfigCommand ;;
+    configs) class=kafka.admin.ConfigCommand ;;
     *) bad_usage "unknown tool $name" ;;
   esac
   local java

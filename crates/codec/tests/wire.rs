@@ -72,7 +72,6 @@ fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
     let is_empty = status == FreezeStatus::Escaped;
     FreezeRecommendation {
         account: AccountKey { chain, address: Address([3; 20]) },
-        revision: 2,
         status,
         actor: if at_service {
             Actor::Service { entity: "Alder Exchange".to_owned(), kind: "deposit".to_owned() }

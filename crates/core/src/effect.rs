@@ -139,13 +139,11 @@ pub struct PathStep {
 }
 
 /// What to freeze: the whole state of the recommendation for one account, as
-/// of its revision.
+/// of its block. A later block replaces an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreezeRecommendation {
     /// The account.
     pub account: AccountKey,
-    /// Counts up from 1 with each record for the account.
-    pub revision: u32,
     /// Where its life stands.
     pub status: FreezeStatus,
     /// Who can act.

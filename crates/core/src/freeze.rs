@@ -6,7 +6,7 @@
 //! case are then at least `freeze_min_units` is recommended: to the issuer if
 //! it is private, and for a service, as soon as the units arrive, to the
 //! service's compliance desk. What always holds: at most one record for an
-//! account and block; a record is the whole state, with a rising revision.
+//! account and block; a record is the whole state as of its block.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,6 @@ pub(crate) struct FreezeDesk {
 #[derive(Debug)]
 struct Record {
     status: FreezeStatus,
-    revision: u32,
     raised_ms: u64,
     /// Who was told to act, and the units that each case claimed.
     actor: Actor,
@@ -184,15 +183,13 @@ impl FreezeDesk {
             Some(before) if status != FreezeStatus::Raised => before.raised_ms,
             _ => meta.timestamp_ms,
         };
-        let revision = before.map_or(1, |before| before.revision + 1);
         let actor = actor(account, world);
         let claims = claims(holds, tracer, world);
         let claimed = claims.iter().map(|claim| (claim.case.clone(), claim.tainted)).collect();
-        let record = Record { status, revision, raised_ms, actor: actor.clone(), claimed };
+        let record = Record { status, raised_ms, actor: actor.clone(), claimed };
         self.records.insert(account, record);
         FreezeRecommendation {
             account: world.graph.account(account),
-            revision,
             status,
             actor,
             block: meta.number,

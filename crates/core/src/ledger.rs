@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::graph::AccountId;
 use crate::{AccountKey, Amount};
 
-/// An account's place in `taint.csv` (spec/files.md).
+/// An account's place in `taint.csv` (docs/output.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccountRow {
     /// The account.

@@ -55,6 +55,11 @@ impl Summary {
         self.refused.iter().map(|(_, count)| count).sum()
     }
 
+    /// Whether nothing was understood: probably the wrong file.
+    pub fn is_all_refused(&self) -> bool {
+        self.refused() > 0 && self.events.iter().all(|(_, count)| *count == 0)
+    }
+
     /// The books of each case.
     pub fn cases(&self) -> &[(String, CaseTotals)] {
         &self.cases
@@ -104,8 +109,8 @@ impl Summary {
             usdt(self.stats.opening_units),
             kinds(&self.ignored),
             kinds(&self.refused),
-            self.duplicates,
-            self.gaps,
+            grouped(self.duplicates.into()),
+            grouped(self.gaps.into()),
             kinds(&self.alerts),
             kinds(&self.freezes),
             self.run_ms / 1000,

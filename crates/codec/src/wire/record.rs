@@ -135,7 +135,8 @@ pub struct PathRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "Freeze recommendation")]
 pub struct FreezeRecord {
-    /// Unique id of this record: chain, colon, address, dot, revision. Equals `ce_id`.
+    /// Unique id of this record: chain, colon, address, dot, revision, dot, a digest
+    /// of status, actor and claims. Equals `ce_id`.
     pub id: String,
     /// The record's type.
     #[schemars(extend("const" = FREEZE_TYPE))]
@@ -151,8 +152,8 @@ pub struct FreezeRecord {
     pub schema_version: u32,
     /// The account to freeze, in the chain's own spelling.
     pub address: String,
-    /// Counts up from 1 with each record for the account.
-    pub revision: u32,
+    /// Rises with each record for the account: the block as of which it holds.
+    pub revision: u64,
     /// Where the recommendation's life stands.
     #[schemars(extend("enum" = FreezeStatus::ALL.map(FreezeStatus::name)))]
     pub status: String,
@@ -261,13 +262,13 @@ impl From<&FreezeRecommendation> for FreezeRecord {
         let address = address::format(chain, address);
         let tainted = recommendation.claims.iter().map(|claim| claim.tainted).max().unwrap_or(0);
         FreezeRecord {
-            id: format!("{chain}:{address}.{}", recommendation.revision),
+            id: format!("{chain}:{address}.{}.{}", recommendation.block, digest(recommendation)),
             r#type: FREEZE_TYPE.to_owned(),
             time: rfc3339_utc(recommendation.timestamp_ms),
             chain: chain.name().to_owned(),
             schema_version: SCHEMA_VERSION,
             address,
-            revision: recommendation.revision,
+            revision: recommendation.block,
             status: recommendation.status.name().to_owned(),
             act_by: ActByRecord::from(&recommendation.actor),
             contract: contract(chain).to_owned(),
@@ -286,6 +287,25 @@ impl From<&FreezeRecommendation> for FreezeRecord {
             confidential: true,
         }
     }
+}
+
+/// Tells two states of one account as of one block apart: a case that is
+/// opened while running is told between two blocks.
+fn digest(recommendation: &FreezeRecommendation) -> String {
+    let mut text = recommendation.status.name().to_owned();
+    let mut part = |part: &str| {
+        text.push('\0');
+        text.push_str(part);
+    };
+    if let Actor::Service { entity, kind } = &recommendation.actor {
+        part(entity);
+        part(kind);
+    }
+    for claim in &recommendation.claims {
+        part(&claim.case);
+        part(&claim.tainted.to_string());
+    }
+    hex::encode(&ethers::utils::keccak256(text)[..4])
 }
 
 impl From<&Actor> for ActByRecord {

@@ -1,5 +1,5 @@
 //! Attribution policies: which of the units that leave an account are the
-//! tainted ones (spec: "What a debit moves").
+//! tainted ones (docs/semantics.md).
 //!
 //! A policy decides about one case and one debit; it holds no state. What
 //! always holds: `moved ≤ min(tainted, amount)`.

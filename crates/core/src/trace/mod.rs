@@ -1,5 +1,5 @@
 //! Tracing: what each change of the ledger does to the taint of each case, as
-//! spec/taint.md says it.
+//! docs/semantics.md says it.
 //!
 //! A [`Tracer`] holds one [`Lane`] for each case over one [`Book`]. Lanes never
 //! look at each other, so a case opened late is traced through the past by a

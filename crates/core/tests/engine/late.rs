@@ -169,12 +169,9 @@ fn a_late_case_recommends_what_has_rested() {
     town.block(1, "V>S 10, S>A 8");
     town.block(9, "A>B 3");
     town.block(12, "");
-    assert_eq!(
-        only("freeze ", town.open(case("c", &[wallet('S')]))),
-        ["S raised by issuer, r1: c 2"]
-    );
+    assert_eq!(only("freeze ", town.open(case("c", &[wallet('S')]))), ["S raised by issuer: c 2"]);
     assert_eq!(
         only("freeze ", town.block(19, "")),
-        ["A raised by issuer, r1: c 5", "B raised by issuer, r1: c 3"]
+        ["A raised by issuer: c 5", "B raised by issuer: c 3"]
     );
 }

@@ -220,10 +220,9 @@ fn freeze_line(record: &FreezeRecommendation) -> String {
     let claims: Vec<String> =
         record.claims.iter().map(|claim| format!("{} {}", claim.case, claim.tainted)).collect();
     format!(
-        "{} {} by {actor}, r{}: {}",
+        "{} {} by {actor}: {}",
         name(record.account.address),
         record.status.name(),
-        record.revision,
         claims.join("; ")
     )
 }

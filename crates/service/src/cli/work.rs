@@ -49,7 +49,7 @@ Examples:
       --opening opening.csv --thresholds 1000000000,50000000000 --out result/
 
 Names ending in .gz or .zst are read compressed. The folder then holds taint.csv, cases.csv,
-services.csv, alerts.jsonl, freezes.jsonl and summary.json.")]
+services.csv, alerts.jsonl, freezes.jsonl, refused.jsonl and summary.json.")]
 pub struct ReplayArgs {
     /// Files of events, in any of the formats; - is standard input
     #[arg(value_name = "EVENTS", required_unless_present = "events")]
@@ -57,13 +57,13 @@ pub struct ReplayArgs {
     /// A file of events, the same as naming it alone
     #[arg(long, value_name = "FILE")]
     pub events: Vec<PathBuf>,
-    /// Cases to trace (JSON); several files may follow, so name EVENTS before this
+    /// Cases to trace (JSON); may be given several times
     #[arg(long, value_name = "FILE")]
     pub cases: Vec<PathBuf>,
-    /// Labels of known services (CSV)
+    /// Labels of known services (CSV); may be given several times
     #[arg(long, value_name = "FILE")]
     pub labels: Vec<PathBuf>,
-    /// Balances before the first event (CSV)
+    /// Balances before the first event (CSV); may be given several times
     #[arg(long, alias = "opening-balances", value_name = "FILE")]
     pub opening: Vec<PathBuf>,
     /// The folder to write to; it is made if need be
@@ -76,7 +76,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub strict: bool,
     /// How many later blocks may come before a block's own events
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub window_blocks: u64,
     /// Show no progress bar
     #[arg(long)]
@@ -106,7 +106,7 @@ impl ReplayArgs {
 /// A format of events, as a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum InputFormat {
-    /// Told by the first record.
+    /// Told by each record, or by the header of a CSV file.
     Auto,
     /// The plain CSV or JSON Lines of usdt-flow.
     Plain,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use flow_core::Chain;
+use flow_core::{Chain, FreezeStatus, Rule};
 use rdkafka::mocking::MockCluster;
 
 use crate::cli::{DemoArgs, GlobalArgs};
@@ -72,8 +72,8 @@ fn play(
 ) -> anyhow::Result<(Ended, u64)> {
     let stop = Arc::new(AtomicBool::new(false));
     super::run::stop_on_signal(Arc::clone(&stop))?;
-    let (total, over, done) =
-        (AtomicU64::new(u64::MAX), Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
+    let (total, published) = (AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX));
+    let over = Arc::new(AtomicBool::new(false));
     let color = global.color.colored(std::io::stdout().is_terminal());
     let printer = Printer::open(config, color, args.quiet)?;
     let feeder = Feeder {
@@ -100,7 +100,7 @@ fn play(
             fed
         });
         let printing = scope.spawn(|| {
-            let printed = printer.print(&done);
+            let printed = printer.print(&published);
             if printed.is_err() {
                 stop.store(true, Ordering::Relaxed);
             }
@@ -108,7 +108,12 @@ fn play(
         });
         let ended = session.run();
         over.store(true, Ordering::Relaxed);
-        done.store(true, Ordering::Relaxed);
+        let written = Rule::ALL.map(|rule| metrics.alerts(rule).get()).iter().sum::<u64>()
+            + FreezeStatus::ALL
+                .map(|s| metrics.freeze_recommendations(s).get())
+                .iter()
+                .sum::<u64>();
+        published.store(if ended.is_ok() { written } else { 0 }, Ordering::Relaxed);
         let fed = feeding.join().expect("the feeder does not panic");
         let shown = printing.join().expect("the printer does not panic")?;
         let ended = ended.map_err(|error| match error {

@@ -36,6 +36,9 @@ pub fn execute(args: &ReplayArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     }
     progress.finish_and_clear();
     let summary = replay.finish(started.elapsed().as_millis())?;
+    if summary.is_all_refused() {
+        eprintln!("warning: no record could be read; are these files of events?");
+    }
     let text = summary.text();
     if args.out.is_some() {
         eprint!("{text}");

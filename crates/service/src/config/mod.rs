@@ -79,6 +79,9 @@ pub struct InputConfig {
     pub topics: Vec<InputTopic>,
     /// A block is applied when this many later ones have been seen …
     pub window_blocks: u64,
+    /// … and when every partition of the chain has come past it, for which it
+    /// waits so long at most …
+    pub align: Duration,
     /// … or when nothing has arrived for so long.
     pub idle_flush: Duration,
 }

@@ -76,11 +76,12 @@ fn kafka() -> Vec<Setting> {
     ]
 }
 
-fn chain_input(chain: Chain) -> [Setting; 3] {
+fn chain_input(chain: Chain) -> [Setting; 4] {
     let key = |name: &str| format!("input.{chain}.{name}");
     [
         setting(key("topics"), Kind::Topics, Some(Value::Topics(Vec::new()))),
-        setting(key("window_blocks"), Kind::Number(0..=100_000), Some(Value::Number(2))),
+        setting(key("window_blocks"), Kind::Number(1..=100_000), Some(Value::Number(2))),
+        setting(key("align_ms"), Kind::Number(0..=600_000), Some(Value::Number(2_000))),
         setting(key("idle_flush_ms"), Kind::Number(100..=3_600_000), Some(Value::Number(10_000))),
     ]
 }

@@ -1,8 +1,8 @@
 //! Prints alerts and recommendations as they come out of the output topics.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use flow_codec::wire::{AlertRecord, FreezeRecord};
 use rdkafka::Message;
@@ -10,6 +10,9 @@ use rdkafka::Message;
 use crate::config::Config;
 use crate::kafka::TopicReader;
 use crate::summary::usdt;
+
+/// What was committed last may take so long to reach us.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A record read and not yet printed.
 struct Line {
@@ -44,19 +47,19 @@ impl Printer {
         })
     }
 
-    /// Prints until `done`, and then what is left. Returns how many records
+    /// Prints until `total` is known and printed. Returns how many records
     /// there were.
     ///
     /// # Errors
     /// If a record is not what its schema says, or nothing can be printed.
-    pub fn print(mut self, done: &AtomicBool) -> anyhow::Result<u64> {
+    pub fn print(mut self, total: &AtomicU64) -> anyhow::Result<u64> {
+        let mut heard = Instant::now();
         loop {
-            let last = done.load(Ordering::Relaxed);
-            while self.print_next()? {}
-            if last {
-                // What was committed last may still be on its way to us.
-                std::thread::sleep(Duration::from_millis(300));
-                while self.print_next()? {}
+            while self.print_next()? {
+                heard = Instant::now();
+            }
+            let total = total.load(Ordering::Relaxed);
+            if self.shown >= total || (total < u64::MAX && heard.elapsed() > PATIENCE) {
                 return Ok(self.shown);
             }
             std::thread::sleep(Duration::from_millis(5));

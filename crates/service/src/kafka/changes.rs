@@ -1,6 +1,6 @@
 //! Changes of cases and labels, as their compacted topics carry them.
 //!
-//! Key: the case's id, or `chain:address`; value: the JSON of spec/files.md;
+//! Key: the case's id, or `chain:address`; value: the JSON of docs/input.md;
 //! an empty value closes the case or withdraws the label.
 
 use flow_codec::{address, case_file};

@@ -3,8 +3,10 @@
 //! Every session reads from the beginning, since the engine's state is rebuilt
 //! from it. What always holds: a block is not released while a partition of
 //! its chain that is still catching up may tell of it; a partition that runs
-//! far ahead of the others waits for them.
+//! far ahead of the others waits for them. Live, a block waits until every
+//! partition of its chain has come past it, but not for longer than `align`.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -132,6 +134,8 @@ pub(super) struct Progress {
     last: usize,
     assigned: bool,
     heard: Instant,
+    /// By chain: which blocks have waited long enough for other partitions.
+    waits: [Wait; 2],
 }
 
 impl Progress {
@@ -144,6 +148,7 @@ impl Progress {
             last: 0,
             assigned: false,
             heard: Instant::now(),
+            waits: Chain::ALL.map(|chain| Wait::new(inputs, chain)),
         }
     }
 
@@ -229,15 +234,14 @@ impl Progress {
     }
 
     /// Notes that the record was processed; `block`: the newest it told of.
-    pub(super) fn processed(&mut self, at: usize, offset: i64, block: Option<u64>) {
+    pub(super) fn processed(&mut self, at: usize, offset: i64, block: Option<u64>, now: Instant) {
         let partition = &mut self.partitions[at];
         partition.position = offset + 1;
-        partition.newest_block = partition.newest_block.max(block.unwrap_or(0));
         partition.caught_up |= partition.position >= partition.end;
-    }
-
-    /// A record came just now.
-    pub(super) fn hear(&mut self, now: Instant) {
+        if let Some(block) = block.filter(|block| *block > partition.newest_block) {
+            partition.newest_block = block;
+            self.waits[partition.chain.index()].seen(block, now);
+        }
         self.heard = now;
     }
 
@@ -262,18 +266,40 @@ impl Progress {
         self.assigned && self.partitions.iter().all(there)
     }
 
-    /// Blocks of the chain from this one on may still be told by a partition
-    /// that is catching up.
-    pub(super) fn complete_below(&self, chain: Chain) -> u64 {
+    /// Whether every partition of the chain has reached the end that it had
+    /// when assigned.
+    pub(super) fn chain_caught_up(&self, chain: Chain) -> bool {
+        self.slowest(chain).is_none()
+    }
+
+    /// Blocks of the chain from this one on may still be told of: by a
+    /// partition that is catching up, however long that takes; live, by one
+    /// that has not come past them, for `align` at most.
+    pub(super) fn complete_below(&mut self, chain: Chain, now: Instant) -> u64 {
+        if let Some(slowest) = self.slowest(chain) {
+            return slowest;
+        }
+        let mut newest =
+            self.partitions.iter().filter(|p| p.chain == chain).map(|p| p.newest_block);
+        match (newest.next(), newest.min()) {
+            (Some(first), Some(rest)) => {
+                first.min(rest).max(self.waits[chain.index()].over_below(now))
+            }
+            _ => u64::MAX,
+        }
+    }
+
+    /// The newest block of the partition that lags most while catching up.
+    fn slowest(&self, chain: Chain) -> Option<u64> {
         let behind = self.partitions.iter().filter(|p| p.chain == chain && !p.caught_up);
-        behind.map(|partition| partition.newest_block).min().unwrap_or(u64::MAX)
+        behind.map(|partition| partition.newest_block).min()
     }
 
     /// Pauses partitions that run far ahead while others catch up, and resumes
     /// those that no longer do.
     pub(super) fn balance(&mut self, consumer: &InputConsumer) -> anyhow::Result<()> {
         for chain in Chain::ALL {
-            let limit = self.complete_below(chain).saturating_add(LEAD_BLOCKS_MAX);
+            let limit = self.slowest(chain).unwrap_or(u64::MAX).saturating_add(LEAD_BLOCKS_MAX);
             for partition in self.partitions.iter_mut().filter(|p| p.chain == chain) {
                 let ahead = partition.newest_block > limit;
                 if ahead == partition.paused {
@@ -309,6 +335,39 @@ impl Progress {
         for partition in &mut self.partitions {
             partition.committed = partition.committed.max(partition.position);
         }
+    }
+}
+
+/// How long the newest blocks of a chain have waited.
+struct Wait {
+    align: Duration,
+    /// Blocks and when each was first told of, oldest first.
+    told: VecDeque<(u64, Instant)>,
+    over_below: u64,
+}
+
+impl Wait {
+    fn new(inputs: &[InputConfig], chain: Chain) -> Wait {
+        let input = inputs.iter().find(|input| input.chain == chain);
+        let align = input.map_or(Duration::ZERO, |input| input.align);
+        Wait { align, told: VecDeque::new(), over_below: 0 }
+    }
+
+    fn seen(&mut self, block: u64, now: Instant) {
+        if self.told.back().is_none_or(|(newest, _)| *newest < block) {
+            self.told.push_back((block, now));
+        }
+    }
+
+    /// Every block below has waited for `align`.
+    fn over_below(&mut self, now: Instant) -> u64 {
+        while let Some((block, since)) = self.told.front()
+            && now.duration_since(*since) >= self.align
+        {
+            self.over_below = self.over_below.max(block + 1);
+            self.told.pop_front();
+        }
+        self.over_below
     }
 }
 
@@ -350,4 +409,24 @@ fn ensure_beginning(
         "keep the input topics for as long as the service rests on them (retention.ms=-1), or \
          start anew with another kafka.group_id, transactional_id and output topics",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_waits_from_its_first_record_on() {
+        let began = Instant::now();
+        let at = |ms| began + Duration::from_millis(ms);
+        let mut wait =
+            Wait { align: Duration::from_millis(100), told: VecDeque::new(), over_below: 0 };
+        wait.seen(7, at(0));
+        wait.seen(8, at(50));
+        wait.seen(7, at(90));
+        assert_eq!(wait.over_below(at(99)), 0);
+        assert_eq!(wait.over_below(at(100)), 8);
+        assert_eq!(wait.over_below(at(150)), 9);
+        assert_eq!(wait.over_below(at(900)), 9);
+    }
 }

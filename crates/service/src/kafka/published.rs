@@ -20,8 +20,8 @@ use crate::config::{KafkaConfig, OutputConfig};
 #[derive(Default)]
 pub(super) struct Published {
     alerts: HashSet<(AlertId, u32), FixedState>,
-    /// By key: the last revision, and its value.
-    freezes: HashMap<String, (u32, Vec<u8>), FixedState>,
+    /// By key: the block as of which the last record holds, and its id.
+    freezes: HashMap<String, (u64, String), FixedState>,
 }
 
 impl Published {
@@ -35,11 +35,11 @@ impl Published {
             Ok(())
         })?;
         TopicReader::open(kafka, &output.freezes_topic)?.read_to_end(|message| {
-            let revision = event_id(message)
-                .and_then(|id| id.rsplit_once('.').and_then(|(_, revision)| revision.parse().ok()));
             let key = message.key().map(String::from_utf8_lossy);
-            if let (Some(revision), Some(key), Some(value)) = (revision, key, message.payload()) {
-                known.freezes.insert(key.into_owned(), (revision, value.to_vec()));
+            if let (Some(id), Some(key)) = (event_id(message), key)
+                && let Some(block) = parse_freeze_block(&id)
+            {
+                known.freezes.insert(key.into_owned(), (block, id));
             }
             Ok(())
         })?;
@@ -56,11 +56,14 @@ impl Published {
         self.alerts.contains(&(alert.id, alert.revision))
     }
 
-    /// Whether the recommendation, or a later state of it, stands in its topic.
+    /// Whether the recommendation, or a state of a later block, stands in its
+    /// topic. A case that came late was told as of the block it came at, so
+    /// what a rebuild finds for earlier blocks is told already.
     pub(super) fn has_freeze(&self, record: &FreezeRecommendation, message: &Outgoing) -> bool {
         let known = message.key.as_ref().and_then(|key| self.freezes.get(key));
-        known.is_some_and(|(revision, value)| {
-            record.revision < *revision || (record.revision == *revision && *value == message.value)
+        known.is_some_and(|(block, id)| {
+            let same = || message.header("ce_id") == Some(id);
+            record.block < *block || (record.block == *block && same())
         })
     }
 }
@@ -79,6 +82,11 @@ fn parse_alert_id(id: &str) -> Option<(AlertId, u32)> {
     Some((AlertId(bytes), revision.parse().context("a revision").ok()?))
 }
 
+/// `{chain}:{address}.{block}.{digest}`.
+fn parse_freeze_block(id: &str) -> Option<u64> {
+    id.rsplit('.').nth(1)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +97,6 @@ mod tests {
         assert_eq!(parse_alert_id(&id), Some((AlertId([10; 16]), 3)));
         assert_eq!(parse_alert_id("0a0b.3"), None);
         assert_eq!(parse_alert_id(&"0a".repeat(16)), None);
+        assert_eq!(parse_freeze_block("tron:TAy1g5.56804883.1a2b3c4d"), Some(56_804_883));
     }
 }

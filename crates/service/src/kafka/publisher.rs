@@ -19,8 +19,11 @@ use super::session::SessionError;
 use crate::config::KafkaConfig;
 use crate::report::Explain;
 
+/// How long the first broker may take to answer.
+const HELLO_MAX: Duration = Duration::from_secs(5);
+
 /// How long the transaction coordinator may take to answer at the start.
-const INIT_MAX: Duration = Duration::from_secs(60);
+const INIT_MAX: Duration = Duration::from_secs(30);
 
 /// How long messages of a transaction may be under way before it is given up.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
@@ -35,6 +38,13 @@ pub(super) struct Outgoing {
     pub(super) key: Option<String>,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) value: Vec<u8>,
+}
+
+impl Outgoing {
+    /// The value of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&String> {
+        self.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
 }
 
 /// Notes whether a message could not be delivered.
@@ -80,6 +90,11 @@ impl Publisher {
         let producer: BaseProducer<Deliveries> = config
             .create_with_context(Deliveries::default())
             .context("cannot make a Kafka producer")?;
+        // A broker that is not there is told within seconds, not after a minute.
+        producer.client().fetch_metadata(None, HELLO_MAX).explain(
+            format!("cannot reach Kafka at {}", kafka.bootstrap_servers),
+            "check kafka.bootstrap_servers and that the broker is up",
+        )?;
         producer.init_transactions(INIT_MAX).explain(
             "cannot begin to write in transactions",
             "check kafka.bootstrap_servers, and that the principal may use the transactional id",

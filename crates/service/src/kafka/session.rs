@@ -35,6 +35,9 @@ const POLL_MAX: Duration = Duration::from_millis(20);
 /// While catching up a transaction is closed by size, and by this time at last.
 const CATCH_UP_COMMIT: Duration = Duration::from_secs(1);
 
+/// The pause between two warnings that the broker is away.
+const WARN_PAUSE: Duration = Duration::from_secs(10);
+
 /// Why a session ended before its time.
 #[derive(Debug)]
 pub enum SessionError {
@@ -107,6 +110,7 @@ struct Running<'a> {
     batch_records: u32,
     batch_began: Instant,
     heard: [Instant; 2],
+    warned: Option<Instant>,
 }
 
 impl Session<'_> {
@@ -194,6 +198,7 @@ impl Session<'_> {
             batch_records: 0,
             batch_began: Instant::now(),
             heard: [Instant::now(); 2],
+            warned: None,
         })
     }
 }
@@ -218,7 +223,7 @@ impl Running<'_> {
             match self.progress.poll(&self.consumer, POLL_MAX) {
                 Ok(Polled::Assigned) => break,
                 Ok(_) => {}
-                Err(error) => poll_error(error)?,
+                Err(error) => self.poll_error(error)?,
             }
         }
         self.progress.locate(&self.consumer)?;
@@ -254,15 +259,14 @@ impl Running<'_> {
                     let topic = &self.session.config.output.deadletter_topic;
                     self.outputs.push(dead_letter(topic, &rejected, &message));
                 }
-                self.progress.processed(at, message.offset(), block);
+                let now = Instant::now();
+                self.progress.processed(at, message.offset(), block, now);
                 self.session.metrics.chain(chain).records_consumed.inc();
                 self.records += 1;
                 self.batch_records += 1;
-                let below = self.progress.complete_below(chain);
+                let below = self.progress.complete_below(chain, now);
                 self.pipeline.advance(chain, below, &mut self.effects)?;
                 self.tell();
-                let now = Instant::now();
-                self.progress.hear(now);
                 self.heard[chain.index()] = now;
                 if !self.is_due(now) {
                     return Ok(());
@@ -273,7 +277,7 @@ impl Running<'_> {
                     "the group moved partitions; the state is rebuilt for what is ours now"
                 )));
             }
-            Err(error) => poll_error(error)?,
+            Err(error) => self.poll_error(error)?,
         }
         self.session.health.heartbeat();
         if self.is_due(Instant::now()) {
@@ -287,13 +291,14 @@ impl Running<'_> {
     fn idle(&mut self) -> Result<(), SessionError> {
         for input in &self.session.config.inputs {
             let chain = input.chain;
-            let waited = self.heard[chain.index()].elapsed() >= input.idle_flush;
-            if self.progress.complete_below(chain) < u64::MAX {
+            let now = Instant::now();
+            if !self.progress.chain_caught_up(chain) {
                 continue;
             }
-            // A partition that caught up by silence no longer holds blocks back.
-            self.pipeline.advance(chain, u64::MAX, &mut self.effects)?;
-            if waited && self.pipeline.held_blocks(chain) > 0 {
+            let below = self.progress.complete_below(chain, now);
+            self.pipeline.advance(chain, below, &mut self.effects)?;
+            let silent = now.duration_since(self.heard[chain.index()]) >= input.idle_flush;
+            if silent && self.pipeline.held_blocks(chain) > 0 {
                 self.pipeline.flush(chain, &mut self.effects)?;
             }
         }
@@ -316,10 +321,12 @@ impl Running<'_> {
         for (reader, parse) in [(labels, changes::label as changes::Parse), (cases, changes::case)]
         {
             let Some(reader) = reader else { continue };
+            let reader_topic = reader.topic().to_owned();
             while let Some(message) = reader.try_next()? {
                 match parse(&message) {
                     Ok(event) => {
-                        tracing::info!(?event, "learnt");
+                        tracing::info!(topic = reader_topic, "learnt a change");
+                        tracing::debug!(?event, "learnt");
                         pipeline.learn(event, effects)?;
                     }
                     Err(rejected) => {
@@ -336,7 +343,7 @@ impl Running<'_> {
 
     /// Turns effects into outputs, but for those published before.
     fn tell(&mut self) {
-        let Running { effects, outputs, published, session, .. } = self;
+        let Running { effects, outputs, published, session, progress, .. } = self;
         let (metrics, topics) = (&session.metrics, &session.config.output);
         for effect in effects.drain(..) {
             match effect {
@@ -353,6 +360,8 @@ impl Running<'_> {
                         outputs.push(message);
                     }
                 }
+                // An earlier session told of what it refused.
+                Effect::Refuse(_) if !progress.rebuilt() => {}
                 Effect::Refuse(refused) => {
                     metrics.dead_letters(refused.reason.name()).inc();
                     outputs.push(refused_letter(&topics.deadletter_topic, &refused));
@@ -393,6 +402,29 @@ impl Running<'_> {
             Until::End => self.progress.caught_up(),
             Until::Records(count) => self.records >= count.load(Ordering::Relaxed),
         }
+    }
+
+    /// What an error of the consumer means: nothing, another session, or the end.
+    fn poll_error(&mut self, error: KafkaError) -> Result<(), SessionError> {
+        if super::is_transient(&error) {
+            // While a broker is away this comes many times a second.
+            if self.warned.is_none_or(|at| at.elapsed() > WARN_PAUSE) {
+                self.warned = Some(Instant::now());
+                tracing::warn!(%error, "Kafka is away; librdkafka keeps trying");
+            }
+            return Ok(());
+        }
+        let lost = matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
+        );
+        let error = anyhow::Error::new(error);
+        Err(SessionError::Fatal(if lost {
+            error
+                .context("records were deleted before they were read; keep input topics for longer")
+        } else {
+            error.context("the input topics cannot be read")
+        }))
     }
 
     /// Nothing more is to come: applies what is held.
@@ -441,22 +473,4 @@ fn refused_letter(topic: &str, refused: &RefusedEvent) -> Outgoing {
     ];
     let value = flow_sim::feed::plain_json(&block).concat().into_bytes();
     Outgoing { topic: topic.to_owned(), key: None, headers, value }
-}
-
-/// What an error of the consumer means: nothing, another session, or the end.
-fn poll_error(error: KafkaError) -> Result<(), SessionError> {
-    if super::is_transient(&error) {
-        tracing::warn!(%error, "Kafka is away; librdkafka keeps trying");
-        return Ok(());
-    }
-    let lost = matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
-    );
-    let error = anyhow::Error::new(error);
-    Err(SessionError::Fatal(if lost {
-        error.context("records were deleted before they were read; keep input topics for longer")
-    } else {
-        error.context("the input topics cannot be read")
-    }))
 }

@@ -1,4 +1,4 @@
-//! Events from files through the pipeline into a folder (spec/files.md).
+//! Events from files through the pipeline into a folder (docs/output.md).
 //!
 //! What always holds: the same files give the same bytes in every output but
 //! the run time; a line that cannot be read stands in `refused.jsonl` with its

@@ -44,6 +44,8 @@ impl Expected {
 pub(super) fn expected(config: &Config, partitions: i32, inputs: bool) -> Vec<Expected> {
     let forever =
         || vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", "-1".to_owned())];
+    // A restart rebuilds the state from the beginning of the inputs.
+    let kept = || vec![("retention.ms", "-1".to_owned())];
     let compact = || vec![("cleanup.policy", "compact".to_owned())];
     let output = |name: &String, purpose, settings| Expected {
         name: name.clone(),
@@ -69,7 +71,7 @@ pub(super) fn expected(config: &Config, partitions: i32, inputs: bool) -> Vec<Ex
         .extend(config.knowledge.labels_topic.iter().map(|name| single(name, "labels", compact())));
     if inputs {
         let read = config.inputs.iter().flat_map(|input| &input.topics);
-        topics.extend(read.map(|topic| single(&topic.name, "input", Vec::new())));
+        topics.extend(read.map(|topic| single(&topic.name, "input", kept())));
     }
     topics
 }
@@ -110,7 +112,13 @@ mod tests {
         assert_eq!(topics[1].differences(&found), ["cleanup.policy is delete, should be compact"]);
         assert_eq!(
             topics[5].differences(&found),
-            ["2 partitions: records may be read out of order"]
+            [
+                "retention.ms is unset, should be -1",
+                "2 partitions: records may be read out of order"
+            ]
         );
+        let settings = BTreeMap::from([("retention.ms".to_owned(), "604800000".to_owned())]);
+        let found = Found { partitions: 1, replication: 1, settings };
+        assert_eq!(topics[5].differences(&found), ["retention.ms is 604800000, should be -1"]);
     }
 }

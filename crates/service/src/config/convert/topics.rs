@@ -29,16 +29,19 @@ impl Checks<'_> {
             chain,
             topics,
             window_blocks: self.number(&key("window_blocks")),
+            align: Duration::from_millis(self.number(&key("align_ms"))),
             idle_flush: Duration::from_millis(self.number(&key("idle_flush_ms"))),
         })
     }
 
     fn input_topic(&mut self, key: &str, topic: &TopicText) -> InputTopic {
         self.topic_name(key, &topic.name);
-        let format = Format::from_name(&topic.format);
+        // A slice is a CSV file; no record of a topic is one.
+        let formats = || Format::ALL.into_iter().filter(|format| *format != Format::Slice);
+        let format = Format::from_name(&topic.format).filter(|format| *format != Format::Slice);
         if format.is_none() && topic.format != "auto" {
-            let names = Format::ALL.map(Format::name);
-            let hint = match nearest(&topic.format, names) {
+            let names: Vec<&str> = formats().map(Format::name).collect();
+            let hint = match nearest(&topic.format, names.iter().copied()) {
                 Some(known) => format!("did you mean {known:?}?"),
                 None => format!("the formats are auto, {}", names.join(", ")),
             };
