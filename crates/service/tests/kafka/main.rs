@@ -231,6 +231,8 @@ fn a_case_opened_while_running_is_told_its_past() {
     service.run_until_end();
     assert_eq!(service.table("taint.csv"), expected.table("taint.csv"));
     assert_eq!(service.alerts().len(), alerts.len());
+    let freezes = parsed(service.freezes());
+    assert_eq!(ids(&freezes).len(), freezes.len(), "no id tells of two states");
     // A tombstone closes a case.
     broker.produce_keyed(&service.topic("cases.v1"), "a", None);
     service.run_until_end();
@@ -281,6 +283,35 @@ fn topics_far_apart_are_merged_by_block() {
     assert_eq!(service.summary()["refused_total"], 0, "nothing came late");
     assert_eq!(service.table("taint.csv"), expected.table("taint.csv"));
     assert_eq!(service.alerts(), expected.lines("alerts.jsonl"));
+}
+
+#[test]
+fn a_topic_that_lags_behind_another_while_live_loses_nothing() {
+    let Some(broker) = Broker::get() else { return };
+    let folder = Folder::new(CASES);
+    let mut service = Service::new(&broker, &folder, "lags");
+    service.tron(&["block", "contractevent"]).create_topics();
+    let mut running = service.start();
+    running.wait_until_ready();
+    let blocks = &slice()[..60];
+    let mut events = 0;
+    for part in blocks.chunks(20) {
+        // Twenty headers, many more than the window holds, come before their events.
+        let headers: Vec<String> = part.iter().filter_map(feed::java_tron_block_trigger).collect();
+        assert_eq!(headers.len(), part.len());
+        broker.produce(&service.topic("block"), &headers);
+        running.wait_for_metric("usdt_flow_records_consumed_total{chain=\"tron\"} ", events + 20);
+        let records = contract_events(part);
+        broker.produce(&service.topic("contractevent"), &records);
+        events += 20 + records.len() as u64;
+        running.wait_for_metric("usdt_flow_records_consumed_total{chain=\"tron\"} ", events);
+    }
+    let metrics = running.wait_for_metric("usdt_flow_blocks_total{chain=\"tron\"} ", 60);
+    assert!(metrics.contains("usdt_flow_late_records_total{chain=\"tron\"} 0"), "{metrics}");
+    let transfers = contract_events(blocks).len();
+    let line = format!("usdt_flow_events_total{{chain=\"tron\",kind=\"transfer\"}} {transfers}\n");
+    assert!(metrics.contains(&line), "{metrics}");
+    running.terminate();
 }
 
 #[test]
