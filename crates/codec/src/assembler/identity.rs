@@ -2,32 +2,28 @@
 
 use std::collections::VecDeque;
 
+use flow_core::TxHash;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
 use crate::{ChainEvent, LogIndex};
 
-/// Tells an event of a chain from every other: 95 bits of its transaction's
-/// hash, the log index, and how the source numbers logs. Absent when it numbers
-/// none: such an event cannot be told from an equal one.
+/// Tells an event of a chain from every other. Absent when its source numbers
+/// no logs: such an event cannot be told from an equal one.
+///
+/// The hash stands whole: whoever found two transactions that agree in a part
+/// of it could have the second one dropped as a repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Identity(u128);
+pub(super) struct Identity {
+    tx: TxHash,
+    index: LogIndex,
+}
 
 impl Identity {
     pub(super) fn of(event: &ChainEvent) -> Option<Identity> {
-        let index = event.index?;
-        let head: [u8; 16] = event.tx.0[..16].try_into().expect("a hash has 32 bytes");
-        let kind = match index {
-            LogIndex::InBlock(_) => 0,
-            LogIndex::InTx(_) => 1,
-        };
-        let low = u128::from(index.number()) << 1 | kind;
-        Some(Identity((u128::from_be_bytes(head) & !LOW_BITS) | low))
+        Some(Identity { tx: event.tx, index: event.index? })
     }
 }
-
-/// Where the index and its kind stand.
-const LOW_BITS: u128 = (1 << 33) - 1;
 
 /// The identities of the last events taken, up to a bound.
 #[derive(Debug)]

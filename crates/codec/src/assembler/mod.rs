@@ -23,7 +23,7 @@ const GAP_BLOCKS: u64 = 20;
 
 /// Identities of released events that are remembered, to tell a repeat from a
 /// late record.
-const RECENT_EVENTS: usize = 1 << 19;
+const RECENT_EVENTS: usize = 1 << 18;
 
 /// How an assembler waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

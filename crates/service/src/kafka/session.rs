@@ -25,7 +25,7 @@ use super::publisher::{Outgoing, Publisher};
 use super::reader::{MissingTopic, TopicReader, partitions};
 use crate::config::{Config, InputConfig};
 use crate::http::{Health, Stage};
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Knowledge, Watch};
 use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, PipelineError, Rejected};
 
@@ -101,6 +101,8 @@ struct Running<'a> {
     decoders: Vec<Decoder>,
     cases: Option<TopicReader>,
     labels: Option<TopicReader>,
+    known: Knowledge,
+    watch: Watch,
     pipeline: Pipeline,
     published: Published,
     outputs: Vec<Outgoing>,
@@ -150,7 +152,10 @@ impl Session<'_> {
         };
         let mut cases = open(&config.knowledge.cases_topic)?;
         let mut labels = open(&config.knowledge.labels_topic)?;
-        let mut engine = self.known.engine(config.engine.clone())?;
+        let knowledge = &config.knowledge;
+        let watch = Watch::new(&knowledge.case_files, &knowledge.label_files);
+        let known = self.known_now();
+        let mut engine = known.engine(config.engine.clone())?;
         for (reader, parse) in
             [(&mut labels, changes::label as changes::Parse), (&mut cases, changes::case)]
         {
@@ -189,6 +194,8 @@ impl Session<'_> {
             decoders: topics.map(|topic| Decoder::new(topic.format)).collect(),
             cases,
             labels,
+            known,
+            watch,
             pipeline: Pipeline::new(engine, windows, Arc::clone(&self.metrics)),
             published: Published::default(),
             outputs: Vec::new(),
@@ -200,6 +207,23 @@ impl Session<'_> {
             heard: [Instant::now(); 2],
             warned: None,
         })
+    }
+}
+
+impl Session<'_> {
+    /// What the files say by now: an earlier session may have learnt from them.
+    fn known_now(&self) -> Knowledge {
+        let files = &self.config.knowledge;
+        if files.case_files.is_empty() && files.label_files.is_empty() {
+            return self.known.clone();
+        }
+        match Knowledge::read(&files.case_files, &files.label_files, &[]) {
+            Ok(known) => Knowledge { opening: self.known.opening.clone(), ..known },
+            Err(error) => {
+                tracing::error!("{error:#}; going on with what they said at the start");
+                self.known.clone()
+            }
+        }
     }
 }
 
@@ -317,6 +341,14 @@ impl Running<'_> {
 
     /// Takes changes of cases and labels that came meanwhile.
     fn learn(&mut self) -> Result<(), SessionError> {
+        if let Some(now) = self.watch.look() {
+            let changes = self.known.changes(&now);
+            tracing::info!(changes = changes.len(), "the files of cases and labels were written");
+            for event in changes {
+                self.pipeline.learn(event, &mut self.effects)?;
+            }
+            self.known = now;
+        }
         let Running { cases, labels, pipeline, effects, outputs, session, .. } = self;
         for (reader, parse) in [(labels, changes::label as changes::Parse), (cases, changes::case)]
         {

@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use broker::Broker;
-use flow_codec::{Assembled, Assembler, AssemblerConfig, CsvLayout, Decoded, Decoder};
 use flow_core::{Block, Chain};
 use flow_sim::feed;
 use flow_sim::workload::{Workload, WorkloadConfig};
@@ -31,27 +30,7 @@ const CASES: &str = r#"[
 
 /// The recorded transfers as blocks.
 fn slice() -> Vec<Block> {
-    let file = std::fs::File::open(SLICE).expect("the slice is bundled");
-    let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
-    let layout = CsvLayout::from_header(reader.headers().unwrap().iter()).unwrap();
-    let mut decoder = Decoder::new(None);
-    let mut assembler = Assembler::new(Chain::Tron, AssemblerConfig::default());
-    let (mut decoded, mut out) = (Vec::new(), Vec::new());
-    for row in reader.byte_records() {
-        decoder.decode_row(&layout, &row.unwrap(), &mut decoded).unwrap();
-        for item in decoded.drain(..) {
-            if let Decoded::Event(event) = item {
-                assembler.push(event).unwrap();
-            }
-        }
-        assembler.release(u64::MAX, &mut out);
-    }
-    assembler.flush(&mut out);
-    let block = |item| match item {
-        Assembled::Block(block) => Some(block),
-        Assembled::Gap(_) => None,
-    };
-    out.into_iter().filter_map(block).collect()
+    usdt_flow::demo::Story::recorded().unwrap().blocks
 }
 
 fn contract_events(blocks: &[Block]) -> Vec<String> {
@@ -237,6 +216,22 @@ fn a_case_opened_while_running_is_told_its_past() {
     broker.produce_keyed(&service.topic("cases.v1"), "a", None);
     service.run_until_end();
     assert!(!service.table("cases.csv").contains("\na,"));
+}
+
+#[test]
+fn a_file_of_cases_written_while_running_is_read_again() {
+    let Some(broker) = Broker::get() else { return };
+    let folder = Folder::new("[]");
+    let mut service = Service::new(&broker, &folder, "file");
+    service.tron(&["contractevent"]).create_topics();
+    broker.produce(&service.topic("contractevent"), &contract_events(&slice()[..200]));
+    let mut running = service.start();
+    running.wait_for_metric("usdt_flow_blocks_total{chain=\"tron\"} ", 190);
+    folder.file("cases.json", "not JSON");
+    folder.file("cases.json", CASES);
+    broker.wait_for_records(&service.topic("alerts.v1"), 2);
+    running.wait_for_metric("usdt_flow_cases ", 2);
+    running.terminate();
 }
 
 #[test]
