@@ -127,6 +127,13 @@ impl Broker {
         runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
     }
 
+    /// How many members the group has now.
+    pub(crate) fn members(&self, group: &str) -> usize {
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        let list = consumer.fetch_group_list(Some(group), PATIENCE).unwrap();
+        list.groups().iter().map(|group| group.members().len()).sum()
+    }
+
     /// The group's committed offset of partition 0.
     pub(crate) fn committed(&self, group: &str, topic: &str) -> usize {
         let consumer: BaseConsumer = self.client().set("group.id", group).create().unwrap();
