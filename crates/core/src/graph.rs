@@ -116,3 +116,17 @@ impl TransferGraph {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use petgraph::graph::{Edge, Node};
+
+    use super::*;
+
+    #[test]
+    fn what_a_transfer_costs() {
+        assert_eq!(size_of::<Node<AccountKey, u32>>(), 32);
+        assert_eq!(size_of::<(AccountKey, AccountId)>(), 28);
+        assert_eq!(size_of::<Edge<Transfer, u32>>() + size_of::<TxHash>(), 40 + 32);
+    }
+}

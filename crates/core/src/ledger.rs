@@ -197,3 +197,14 @@ impl Book {
         self.taints[slot].retain(|taint| taint.lane != lane);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_account_costs() {
+        assert_eq!(size_of::<Holding>(), 16);
+        assert_eq!(size_of::<Taint>(), 32);
+    }
+}
