@@ -154,7 +154,7 @@ fn parsed<T, E: std::error::Error + Send + Sync + 'static>(
 ) -> anyhow::Result<T> {
     let bytes = read_file(path)?;
     parse(&bytes)
-        .explain(format!("cannot understand {}", path.display()), format!("expected: {expected}"))
+        .explain(format!("cannot understand {}", path.display()), format!("expected: {expected}, see docs/input.md; nothing is guessed where it could accuse a wallet"))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use flow_core::Chain;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
@@ -389,22 +389,31 @@ fn known(inputs: &[InputConfig], (topic, number): (String, i32)) -> Option<Parti
     })
 }
 
+/// The records that the state rests on are no longer all there.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "topic {topic} partition {number} now begins at offset {low}, but the state of group {group_id} \
+     rests on records from offset {start} on"
+)]
+pub(super) struct LostBeginning {
+    topic: String,
+    number: i32,
+    start: i64,
+    low: i64,
+    group_id: String,
+}
+
 fn ensure_beginning(
     partition: &Partition,
     start: i64,
     low: i64,
     group_id: &str,
 ) -> anyhow::Result<()> {
-    let Partition { topic, number, .. } = partition;
-    let check = || {
-        ensure!(
-            low <= start,
-            "topic {topic} partition {number} now begins at offset {low}, but the state of group \
-             {group_id} rests on records from offset {start} on"
-        );
-        Ok(())
-    };
-    check().explain(
+    if low <= start {
+        return Ok(());
+    }
+    let (topic, group_id) = (partition.topic.clone(), group_id.to_owned());
+    Err(LostBeginning { topic, number: partition.number, start, low, group_id }).explain(
         "the state cannot be rebuilt",
         "keep the input topics for as long as the service rests on them (retention.ms=-1), or \
          start anew with another kafka.group_id, transactional_id and output topics",

@@ -19,7 +19,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::changes;
-use super::input::{self, InputConsumer, Polled, Progress};
+use super::input::{self, InputConsumer, LostBeginning, Polled, Progress};
 use super::published::Published;
 use super::publisher::{Outgoing, Publisher};
 use super::reader::{MissingTopic, TopicReader, partitions};
@@ -48,8 +48,16 @@ pub enum SessionError {
 }
 
 impl From<anyhow::Error> for SessionError {
+    /// A broker may come back, a topic or its beginning does not.
     fn from(error: anyhow::Error) -> Self {
-        SessionError::Fatal(error)
+        let lasts = |cause: &(dyn std::error::Error + 'static)| {
+            cause.is::<MissingTopic>() || cause.is::<LostBeginning>()
+        };
+        if error.chain().any(lasts) {
+            SessionError::Fatal(error)
+        } else {
+            SessionError::Retry(error)
+        }
     }
 }
 
@@ -122,14 +130,7 @@ impl Session<'_> {
     /// See [`SessionError`].
     pub fn run(&self) -> Result<Ended, SessionError> {
         self.health.set_stage(Stage::Starting);
-        let mut running = self.start().map_err(|error| {
-            // A topic does not come by waiting, a broker may.
-            if error.chain().any(|cause| cause.is::<MissingTopic>()) {
-                SessionError::Fatal(error)
-            } else {
-                SessionError::Retry(error)
-            }
-        })?;
+        let mut running = self.start()?;
         running.await_assignment()?;
         while !self.stop.load(Ordering::Relaxed) {
             running.step()?;
@@ -254,8 +255,7 @@ impl Running<'_> {
         self.session.health.set_stage(Stage::Rebuilding);
         if self.progress.has_committed() {
             self.published =
-                Published::read(&self.session.config.kafka, &self.session.config.output)
-                    .map_err(SessionError::Retry)?;
+                Published::read(&self.session.config.kafka, &self.session.config.output)?;
             tracing::info!(
                 alerts = self.published.alerts(),
                 "rebuilding the state; what stands in the output topics is not repeated"
@@ -406,11 +406,7 @@ impl Running<'_> {
     fn commit(&mut self) -> Result<(), SessionError> {
         let offsets = self.progress.offsets()?;
         if offsets.count() > 0 || !self.outputs.is_empty() {
-            let group = self
-                .consumer
-                .group_metadata()
-                .context("the consumer is in no group")
-                .map_err(SessionError::Retry)?;
+            let group = self.consumer.group_metadata().context("the consumer is in no group")?;
             let took =
                 self.publisher.commit(&mut self.outputs, &offsets, &group).inspect_err(|_| {
                     self.session.metrics.transaction_aborts.inc();
@@ -451,12 +447,12 @@ impl Running<'_> {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
         );
         let error = anyhow::Error::new(error);
-        Err(SessionError::Fatal(if lost {
-            error
-                .context("records were deleted before they were read; keep input topics for longer")
+        Err(if lost {
+            let lost = "records were deleted before they were read; keep input topics for longer";
+            SessionError::Fatal(error.context(lost))
         } else {
-            error.context("the input topics cannot be read")
-        }))
+            SessionError::Retry(error.context("the input topics cannot be read"))
+        })
     }
 
     /// Nothing more is to come: applies what is held.
