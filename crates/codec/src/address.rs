@@ -143,10 +143,27 @@ pub(crate) fn strip_0x(text: &str) -> &str {
     text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text)
 }
 
+/// Reads hex digits, and nothing but digits, into all of `bytes`.
+pub(crate) fn read_digits(digits: &str, bytes: &mut [u8]) -> Result<(), AddressFault> {
+    // The library would pass over a `0x` of its own; the length forbids it.
+    if digits.len() != bytes.len() * 2 {
+        return Err(AddressFault::Length);
+    }
+    hex::decode_to_slice(digits, bytes).map_err(|_| AddressFault::Character)
+}
+
+/// Reads hex of any length, with or without `0x`.
+pub(crate) fn parse_bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = strip_0x(text);
+    let mut bytes = vec![0; digits.len() / 2];
+    read_digits(digits, &mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// Reads 32 bytes of hex.
 pub(crate) fn parse_word(text: &str) -> Option<[u8; 32]> {
     let mut word = [0; 32];
-    hex::decode_to_slice(strip_0x(text), &mut word).ok()?;
+    read_digits(strip_0x(text), &mut word).ok()?;
     Some(word)
 }
 
@@ -190,16 +207,27 @@ fn parse_tron_hex(text: &str) -> Result<Address, AddressFault> {
 
 fn parse_hex(digits: &str) -> Result<Address, AddressFault> {
     let mut bytes = [0; 20];
-    match hex::decode_to_slice(digits, &mut bytes) {
-        Ok(()) => Ok(Address(bytes)),
-        Err(hex::FromHexError::InvalidHexCharacter { .. }) => Err(AddressFault::Character),
-        Err(_) => Err(AddressFault::Length),
-    }
+    read_digits(digits, &mut bytes)?;
+    Ok(Address(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_prefix_is_passed_over_and_not_two() {
+        let word = "ab".repeat(32);
+        assert!(parse_word(&word).is_some());
+        assert!(parse_word(&format!("0x{word}")).is_some());
+        assert_eq!(parse_word(&format!("0x0x{word}")), None);
+        let address = "ab".repeat(20);
+        assert!(parse(Chain::Ethereum, &format!("0x{address}")).is_ok());
+        assert!(parse(Chain::Ethereum, &format!("0x0x{address}")).is_err());
+        assert_eq!(parse_bytes("0xab01"), Some(vec![0xab, 0x01]));
+        assert_eq!(parse_bytes("0x0xab"), None);
+        assert_eq!(parse_bytes("abc"), None);
+    }
 
     const USDT: &str = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";
     const USDT_HEX: &str = "a614f803b6fd780986a42c78ec9c7f77e6ded13c";

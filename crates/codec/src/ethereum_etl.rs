@@ -9,7 +9,7 @@ use flow_core::{Action, Chain, TxHash};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::address::{AddressCache, parse_tx, strip_0x};
+use crate::address::{AddressCache, parse_bytes, parse_tx};
 use crate::error::{DecodeError, shown};
 use crate::field::{self, Number, Text, Topics, required};
 use crate::tether::{self, LogMeaning, decode_call, decode_text_log};
@@ -108,8 +108,8 @@ fn transaction(mut record: Record<'_>, cache: &mut AddressCache) -> Result<Decod
         return Ok(Decoded::Ignored(Ignored::FailedTransaction));
     }
     let input = required("input", record.input.as_deref())?;
-    let input = hex::decode(strip_0x(input))
-        .map_err(|_| DecodeError::InvalidCall { function: "input", fault: "not hex" })?;
+    let input = parse_bytes(input)
+        .ok_or(DecodeError::InvalidCall { function: "input", fault: "not hex" })?;
     match decode_call(CHAIN, target, &input)? {
         None => Ok(Decoded::Ignored(Ignored::OtherRecord)),
         Some(action) => {

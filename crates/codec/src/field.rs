@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::address::{parse_block_hash, parse_word, strip_0x};
+use crate::address::{parse_block_hash, parse_word, read_digits, strip_0x};
 use crate::error::{DecodeError, shown};
 
 /// A JSON string, borrowed unless it holds escapes.
@@ -164,7 +164,7 @@ impl LogData {
         let digits = strip_0x(text);
         let length = digits.len() / 2;
         let mut data = LogData { bytes: [0; Self::MAX], length };
-        hex::decode_to_slice(digits, data.bytes.get_mut(..length)?).ok()?;
+        read_digits(digits, data.bytes.get_mut(..length)?).ok()?;
         Some(data)
     }
 

@@ -15,7 +15,7 @@ use flow_core::{Action, Address, BlockHash, Chain, MultisigAction, TxHash};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::address::{AddressCache, parse, parse_tx, strip_0x};
+use crate::address::{AddressCache, parse, parse_bytes, parse_tx};
 use crate::error::{DecodeError, shown};
 use crate::field::{self, Number, Text, Topics, required};
 use crate::tether::{self, LogMeaning, Parameter, decode_call, decode_named_log, decode_text_log};
@@ -233,11 +233,11 @@ fn submission(record: &Record<'_>) -> Result<Option<MultisigAction>, DecodeError
     // Under `ethCompatible` the target of a call is `toAddress`.
     let targets = [record.to_address.as_deref(), record.contract_address.as_deref()];
     let aimed = targets.into_iter().flatten().any(|text| parse(CHAIN, text) == Ok(wallet));
-    let input = record.data.as_deref().filter(|_| aimed).map(|text| hex::decode(strip_0x(text)));
+    let input = record.data.as_deref().filter(|_| aimed).and_then(parse_bytes);
     match input {
-        Some(Ok(input)) => decode_call(CHAIN, wallet, &input),
+        Some(input) => decode_call(CHAIN, wallet, &input),
         // Not hex: no call data, whatever else.
-        Some(Err(_)) | None => Ok(None),
+        None => Ok(None),
     }
 }
 
