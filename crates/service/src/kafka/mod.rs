@@ -6,6 +6,7 @@
 
 mod changes;
 mod input;
+mod outgoing;
 mod published;
 mod publisher;
 mod reader;

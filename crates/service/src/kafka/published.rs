@@ -12,7 +12,7 @@ use hashbrown::{HashMap, HashSet};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 
-use super::publisher::Outgoing;
+use super::outgoing::Outgoing;
 use super::reader::TopicReader;
 use crate::config::{KafkaConfig, OutputConfig};
 

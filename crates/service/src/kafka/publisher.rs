@@ -15,6 +15,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientContext, TopicPartitionList};
 
+use super::outgoing::Outgoing;
 use super::session::SessionError;
 use crate::config::KafkaConfig;
 use crate::report::Explain;
@@ -30,22 +31,6 @@ const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 /// The pause between two looks at what is under way.
 const DRAIN_PAUSE: Duration = Duration::from_micros(200);
-
-/// A record for an output topic.
-#[derive(Clone, Debug)]
-pub(super) struct Outgoing {
-    pub(super) topic: String,
-    pub(super) key: Option<String>,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) value: Vec<u8>,
-}
-
-impl Outgoing {
-    /// The value of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&String> {
-        self.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
-    }
-}
 
 /// Notes whether a message could not be delivered.
 #[derive(Default)]

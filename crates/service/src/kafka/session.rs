@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use flow_codec::{AssemblerConfig, Decoded, Decoder, wire};
-use flow_core::{Block, Chain, Effect, RefusedEvent};
+use flow_core::{Chain, Effect};
 use rdkafka::Message;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::changes;
 use super::input::{self, InputConsumer, LostBeginning, Polled, Progress};
+use super::outgoing::{Outgoing, dead_letter, message, refused_letter};
 use super::published::Published;
-use super::publisher::{Outgoing, Publisher};
+use super::publisher::Publisher;
 use super::reader::{MissingTopic, TopicReader, partitions};
 use crate::config::{Config, InputConfig};
 use crate::http::{Health, Stage};
@@ -382,11 +382,11 @@ impl Running<'_> {
                 Effect::Raise(alert) => {
                     if !published.has_alert(&alert) {
                         metrics.alerts(alert.rule).inc();
-                        outputs.push(outgoing(&topics.alerts_topic, wire::alert_message(&alert)));
+                        outputs.push(message(&topics.alerts_topic, wire::alert_message(&alert)));
                     }
                 }
                 Effect::Recommend(record) => {
-                    let message = outgoing(&topics.freezes_topic, wire::freeze_message(&record));
+                    let message = message(&topics.freezes_topic, wire::freeze_message(&record));
                     if !published.has_freeze(&record, &message) {
                         metrics.freeze_recommendations(record.status).inc();
                         outputs.push(message);
@@ -464,41 +464,4 @@ impl Running<'_> {
         self.tell();
         Ok(())
     }
-}
-
-fn outgoing(topic: &str, message: wire::Message) -> Outgoing {
-    let wire::Message { key, headers, value } = message;
-    Outgoing { topic: topic.to_owned(), key: Some(key), headers, value }
-}
-
-/// The original bytes with what went wrong, in the headers of KIP-1034.
-fn dead_letter(topic: &str, rejected: &Rejected, message: &BorrowedMessage<'_>) -> Outgoing {
-    let headers = vec![
-        ("__streams.errors.exception", rejected.reason.to_owned()),
-        ("__streams.errors.message", rejected.message.clone()),
-        ("__streams.errors.topic", message.topic().to_owned()),
-        ("__streams.errors.partition", message.partition().to_string()),
-        ("__streams.errors.offset", message.offset().to_string()),
-    ];
-    let value = message.payload().unwrap_or_default().to_vec();
-    Outgoing { topic: topic.to_owned(), key: None, headers, value }
-}
-
-/// An event that the ledger refused, in our own format: its record was read
-/// well, and is long gone when its block is applied.
-fn refused_letter(topic: &str, refused: &RefusedEvent) -> Outgoing {
-    let block = Block {
-        chain: refused.chain,
-        number: refused.block,
-        hash: None,
-        timestamp_ms: refused.timestamp_ms,
-        events: vec![refused.event],
-    };
-    let message = format!("{} block {}", refused.chain, refused.block);
-    let headers = vec![
-        ("__streams.errors.exception", refused.reason.name().to_owned()),
-        ("__streams.errors.message", message),
-    ];
-    let value = flow_sim::feed::plain_json(&block).concat().into_bytes();
-    Outgoing { topic: topic.to_owned(), key: None, headers, value }
 }
