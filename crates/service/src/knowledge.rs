@@ -78,6 +78,12 @@ impl Knowledge {
         changes
     }
 
+    /// Takes the cases and labels of `now`; opening balances are of the start.
+    pub fn replace_by(&mut self, now: Knowledge) {
+        self.cases = now.cases;
+        self.labels = now.labels;
+    }
+
     /// An engine that knows all this from before its first event.
     ///
     /// # Errors

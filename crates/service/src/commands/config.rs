@@ -3,7 +3,9 @@
 use std::io::{self, Write as _};
 
 use crate::cli::{ConfigArgs, ConfigCommand, ConfigFormat, GlobalArgs, PrintConfigArgs};
-use crate::config::{Config, Layers, Loaded, Problem, Problems, check_files};
+use crate::config::{Problems, check_files};
+
+use super::{load, warn};
 
 /// Does what the command says.
 pub fn execute(command: &ConfigCommand, global: &GlobalArgs) -> anyhow::Result<()> {
@@ -13,15 +15,8 @@ pub fn execute(command: &ConfigCommand, global: &GlobalArgs) -> anyhow::Result<(
     }
 }
 
-fn load(args: &ConfigArgs, global: &GlobalArgs) -> Result<Loaded, Problems> {
-    let mut flags = args.flags();
-    flags.extend(global.flags());
-    Config::load(&Layers::of_process(args.config.as_deref(), flags))
-}
-
 fn check(args: &ConfigArgs, global: &GlobalArgs) -> anyhow::Result<()> {
-    let loaded = load(args, global)?;
-    warn(&loaded.warnings);
+    let loaded = load(args, args.flags(), global)?;
     let (mut problems, warnings) = check_files(&loaded.config);
     warn(&warnings);
     problems.extend(loaded.config.require_inputs().err());
@@ -35,8 +30,7 @@ fn check(args: &ConfigArgs, global: &GlobalArgs) -> anyhow::Result<()> {
 }
 
 fn print(args: &PrintConfigArgs, global: &GlobalArgs) -> anyhow::Result<()> {
-    let loaded = load(&args.config, global)?;
-    warn(&loaded.warnings);
+    let loaded = load(&args.config, args.config.flags(), global)?;
     let mut out = io::stdout().lock();
     match args.format {
         ConfigFormat::Table => out.write_all(loaded.raw.to_table().as_bytes())?,
@@ -44,10 +38,4 @@ fn print(args: &PrintConfigArgs, global: &GlobalArgs) -> anyhow::Result<()> {
         ConfigFormat::Json => writeln!(out, "{:#}", loaded.raw.to_json())?,
     }
     Ok(())
-}
-
-fn warn(warnings: &[Problem]) {
-    for warning in warnings {
-        eprintln!("warning: {warning}");
-    }
 }

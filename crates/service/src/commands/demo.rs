@@ -1,5 +1,6 @@
 //! `usdt-flow demo`: the real pipeline, with nothing to set up.
 
+use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use crate::config::{Config, Flag, Layers};
 use crate::demo::{Feeder, Printer, Story, TOPICS};
 use crate::http::Health;
 use crate::kafka::{Ended, Session, SessionError, Until};
+use crate::knowledge::Watch;
 use crate::metrics::Metrics;
 use crate::summary::Summary;
 
@@ -48,7 +50,7 @@ pub fn execute(args: &DemoArgs, global: &GlobalArgs) -> anyhow::Result<()> {
         None => super::topics::create_all(&config)?,
     }
     let metrics = Metrics::new();
-    let (ended, shown) = play(args, global, &story, &config, &servers, &prefix, &metrics)?;
+    let (ended, shown) = play(args, global, &story, &config, &prefix, &metrics)?;
     ended.pipeline.engine.audit()?;
     let summary = Summary::of(&ended.pipeline, &metrics, started.elapsed().as_millis());
     let mut out = std::io::stdout().lock();
@@ -66,7 +68,6 @@ fn play(
     global: &GlobalArgs,
     story: &Story,
     config: &Config,
-    servers: &str,
     prefix: &str,
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<(Ended, u64)> {
@@ -77,7 +78,7 @@ fn play(
     let color = global.color.colored(std::io::stdout().is_terminal());
     let printer = Printer::open(config, color, args.quiet)?;
     let feeder = Feeder {
-        servers: servers.to_owned(),
+        kafka: config.kafka.clone(),
         prefix: prefix.to_owned(),
         metrics: Arc::clone(metrics),
         stop: Arc::clone(&over),
@@ -85,7 +86,8 @@ fn play(
     };
     let session = Session {
         config,
-        known: &story.known,
+        known: RefCell::new(story.known.clone()),
+        watch: RefCell::new(Watch::new(&[], &[])),
         metrics: Arc::clone(metrics),
         health: Health::new(),
         stop: &stop,

@@ -10,14 +10,19 @@ pub mod schema;
 pub mod topics;
 
 use crate::cli::{ConfigArgs, GlobalArgs};
-use crate::config::{Config, Flag, Layers};
+use crate::config::{Config, Flag, Layers, Loaded, Problem, Problems};
 
-/// The configuration of a command that works with it; warnings are printed.
-fn load(args: &ConfigArgs, mut flags: Vec<Flag>, global: &GlobalArgs) -> anyhow::Result<Config> {
+/// The configuration of a command, with the flags of that command; warnings are
+/// printed.
+fn load(args: &ConfigArgs, mut flags: Vec<Flag>, global: &GlobalArgs) -> Result<Loaded, Problems> {
     flags.extend(global.flags());
     let loaded = Config::load(&Layers::of_process(args.config.as_deref(), flags))?;
-    for warning in &loaded.warnings {
+    warn(&loaded.warnings);
+    Ok(loaded)
+}
+
+fn warn(warnings: &[Problem]) {
+    for warning in warnings {
         eprintln!("warning: {warning}");
     }
-    Ok(loaded.config)
 }

@@ -12,7 +12,7 @@ use crate::replay::{Replay, total_bytes};
 
 /// Reads the files, writes the folder, prints the summary.
 pub fn execute(args: &ReplayArgs, global: &GlobalArgs) -> anyhow::Result<()> {
-    let config = super::load(&args.config, args.flags(), global)?;
+    let config = super::load(&args.config, args.flags(), global)?.config;
     crate::logging::start(&config.log, global.color)?;
     let both = |given: &[PathBuf], configured: &[PathBuf]| [given, configured].concat();
     let known = Knowledge::read(

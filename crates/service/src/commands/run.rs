@@ -1,5 +1,6 @@
 //! `usdt-flow run`: the service.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -11,7 +12,7 @@ use crate::cli::{GlobalArgs, RunArgs};
 use crate::config::Config;
 use crate::http::{self, Health};
 use crate::kafka::{Ended, Session, SessionError, Until};
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Knowledge, Watch};
 use crate::metrics::Metrics;
 use crate::report::Explain;
 use crate::summary::Summary;
@@ -21,11 +22,13 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// Runs until a signal, or with `--until-end` until the topics are read.
 pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
-    let config = super::load(&args.config, args.flags(), global)?;
+    let config = super::load(&args.config, args.flags(), global)?.config;
     crate::logging::start(&config.log, global.color)?;
     config
         .require_inputs()
         .explain("there is nothing to do", "see deploy/config/usdt-flow.toml")?;
+    // The watch begins first, so that no change falls between the two.
+    let watch = Watch::new(&config.knowledge.case_files, &config.knowledge.label_files);
     let known = Knowledge::read(
         &config.knowledge.case_files,
         &config.knowledge.label_files,
@@ -46,7 +49,8 @@ pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let started = Instant::now();
     let session = Session {
         config: &config,
-        known: &known,
+        known: RefCell::new(known),
+        watch: RefCell::new(watch),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         stop: &stop,

@@ -11,6 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::story::{TOPICS, poison, records};
+use crate::config::KafkaConfig;
 use crate::metrics::Metrics;
 
 /// Records written and not yet read: the embedded broker keeps only the last
@@ -22,8 +23,8 @@ const POISON_BLOCKS: usize = 400;
 
 /// See the module.
 pub struct Feeder {
-    /// `host:port` of the broker.
-    pub servers: String,
+    /// How the broker is reached.
+    pub kafka: KafkaConfig,
     /// What stands before the names of the input topics.
     pub prefix: String,
     /// Where the pipeline counts what it has read.
@@ -40,8 +41,7 @@ impl Feeder {
     /// # Errors
     /// If the broker cannot be written to.
     pub fn feed(&self, blocks: &[Block], total: &AtomicU64) -> anyhow::Result<()> {
-        let producer: BaseProducer = rdkafka::ClientConfig::new()
-            .set("bootstrap.servers", &self.servers)
+        let producer: BaseProducer = crate::kafka::client(&self.kafka)
             .set("linger.ms", "2")
             .set("compression.type", "lz4")
             .create()

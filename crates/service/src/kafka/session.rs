@@ -5,6 +5,7 @@
 //! When an outcome is in doubt it ends and the next one rebuilds: after an
 //! abort the memory is ahead of the log.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -71,8 +72,11 @@ impl From<PipelineError> for SessionError {
 pub struct Session<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// Cases, labels and opening balances from files.
-    pub known: &'a Knowledge,
+    /// Cases, labels and opening balances from files. Outlives a session, as
+    /// what was learnt in one holds in the next.
+    pub known: RefCell<Knowledge>,
+    /// Tells when those files are written again.
+    pub watch: RefCell<Watch>,
     /// Where it counts.
     pub metrics: Arc<Metrics>,
     /// Where it tells how it is.
@@ -109,8 +113,6 @@ struct Running<'a> {
     decoders: Vec<Decoder>,
     cases: Option<TopicReader>,
     labels: Option<TopicReader>,
-    known: Knowledge,
-    watch: Watch,
     pipeline: Pipeline,
     published: Published,
     outputs: Vec<Outgoing>,
@@ -153,10 +155,7 @@ impl Session<'_> {
         };
         let mut cases = open(&config.knowledge.cases_topic)?;
         let mut labels = open(&config.knowledge.labels_topic)?;
-        let knowledge = &config.knowledge;
-        let watch = Watch::new(&knowledge.case_files, &knowledge.label_files);
-        let known = self.known_now();
-        let mut engine = known.engine(config.engine.clone())?;
+        let mut engine = self.known.borrow().engine(config.engine.clone())?;
         for (reader, parse) in
             [(&mut labels, changes::label as changes::Parse), (&mut cases, changes::case)]
         {
@@ -195,8 +194,6 @@ impl Session<'_> {
             decoders: topics.map(|topic| Decoder::new(topic.format)).collect(),
             cases,
             labels,
-            known,
-            watch,
             pipeline: Pipeline::new(engine, windows, Arc::clone(&self.metrics)),
             published: Published::default(),
             outputs: Vec::new(),
@@ -208,23 +205,6 @@ impl Session<'_> {
             heard: [Instant::now(); 2],
             warned: None,
         })
-    }
-}
-
-impl Session<'_> {
-    /// What the files say by now: an earlier session may have learnt from them.
-    fn known_now(&self) -> Knowledge {
-        let files = &self.config.knowledge;
-        if files.case_files.is_empty() && files.label_files.is_empty() {
-            return self.known.clone();
-        }
-        match Knowledge::read(&files.case_files, &files.label_files, &[]) {
-            Ok(known) => Knowledge { opening: self.known.opening.clone(), ..known },
-            Err(error) => {
-                tracing::error!("{error:#}; going on with what they said at the start");
-                self.known.clone()
-            }
-        }
     }
 }
 
@@ -341,13 +321,14 @@ impl Running<'_> {
 
     /// Takes changes of cases and labels that came meanwhile.
     fn learn(&mut self) -> Result<(), SessionError> {
-        if let Some(now) = self.watch.look() {
-            let changes = self.known.changes(&now);
+        let written = self.session.watch.borrow_mut().look();
+        if let Some(now) = written {
+            let changes = self.session.known.borrow().changes(&now);
             tracing::info!(changes = changes.len(), "the files of cases and labels were written");
             for event in changes {
                 self.pipeline.learn(event, &mut self.effects)?;
             }
-            self.known = now;
+            self.session.known.borrow_mut().replace_by(now);
         }
         let Running { cases, labels, pipeline, effects, outputs, session, .. } = self;
         for (reader, parse) in [(labels, changes::label as changes::Parse), (cases, changes::case)]

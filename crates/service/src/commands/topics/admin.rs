@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use tokio::runtime::Runtime;
 
+use crate::config::KafkaConfig;
 use crate::report::Explain as _;
 
 use super::expected::Expected;
@@ -38,14 +38,13 @@ pub(super) struct Admin {
 
 impl Admin {
     /// Connects, and fails unless a broker answers in time.
-    pub(super) fn connect(servers: &str, timeout: Duration) -> anyhow::Result<Admin> {
-        let client = ClientConfig::new()
-            .set("bootstrap.servers", servers)
+    pub(super) fn connect(kafka: &KafkaConfig, timeout: Duration) -> anyhow::Result<Admin> {
+        let client = crate::kafka::client(kafka)
             .set("client.id", "usdt-flow-topics")
             .create()
             .context("cannot make a Kafka client")?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let admin = Admin { client, runtime, servers: servers.to_owned(), timeout };
+        let admin = Admin { client, runtime, servers: kafka.bootstrap_servers.clone(), timeout };
         admin.existing()?;
         Ok(admin)
     }

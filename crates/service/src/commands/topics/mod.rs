@@ -13,7 +13,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::cli::{CreateTopicsArgs, GlobalArgs, TableFormat, TopicsArgs, TopicsCommand};
-use crate::config::{Config, Layers};
+use crate::config::Config;
 use crate::logging;
 
 use admin::{Admin, Found};
@@ -50,7 +50,7 @@ pub fn execute(command: &TopicsCommand, global: &GlobalArgs) -> anyhow::Result<(
 /// # Errors
 /// If the broker cannot be reached, or refuses.
 pub fn create_all(config: &Config) -> anyhow::Result<()> {
-    let admin = Admin::connect(&config.kafka.bootstrap_servers, Duration::from_secs(10))?;
+    let admin = Admin::connect(&config.kafka, Duration::from_secs(10))?;
     let wanted = expected(config, 1, true);
     let found = admin.describe(&wanted)?;
     let missing: Vec<&Expected> =
@@ -64,13 +64,10 @@ pub fn create_all(config: &Config) -> anyhow::Result<()> {
 }
 
 fn connect(args: &TopicsArgs, global: &GlobalArgs) -> anyhow::Result<(Config, Admin)> {
-    let mut flags = args.flags();
-    flags.extend(global.flags());
-    let loaded = Config::load(&Layers::of_process(args.config.config.as_deref(), flags))?;
-    logging::start(&loaded.config.log, global.color)?;
-    let timeout = Duration::from_secs(args.timeout_seconds);
-    let admin = Admin::connect(&loaded.config.kafka.bootstrap_servers, timeout)?;
-    Ok((loaded.config, admin))
+    let config = super::load(&args.config, args.flags(), global)?.config;
+    logging::start(&config.log, global.color)?;
+    let admin = Admin::connect(&config.kafka, Duration::from_secs(args.timeout_seconds))?;
+    Ok((config, admin))
 }
 
 fn create(args: &CreateTopicsArgs, global: &GlobalArgs) -> anyhow::Result<()> {
@@ -173,6 +170,7 @@ fn table(rows: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Layers;
 
     #[test]
     fn a_missing_topic_has_no_figures() {
