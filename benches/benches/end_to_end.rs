@@ -47,7 +47,9 @@ fn run(engine: &mut Engine, chain: Chain, records: &[String]) -> usize {
         }
         for effect in effects.drain(..) {
             written += match effect {
-                Effect::Raise(alert) => wire::alert_message(&alert).value.len(),
+                Effect::Raise(alert) | Effect::Settle(alert) | Effect::Retract(alert) => {
+                    wire::alert_message(&alert).value.len()
+                }
                 Effect::Recommend(record) => wire::freeze_message(&record).value.len(),
                 Effect::Refuse(_) => 0,
             };

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::effect::{Alert, AlertId, PathStep, RiskLevel, Rule};
+use crate::effect::{Alert, AlertId, AlertStatus, PathStep, RiskLevel, Rule};
 use crate::trace::{Finding, Lane, Node, ROOT, Tracer, World};
 use crate::{Amount, Chain, TransferRef};
 
@@ -25,12 +25,14 @@ pub(crate) fn build(finding: &Finding, tracer: &Tracer, world: World<'_>) -> Ale
     Alert {
         id: alert_id(finding, lane, block.chain, trigger, &subject.address.0),
         revision: 1,
+        status: AlertStatus::Final,
         rule: finding.rule,
         risk: risk(finding.rule, finding.tainted, transfer.amount),
         case: lane.case.id.clone(),
         case_title: lane.case.title.clone(),
         category: lane.case.category.clone(),
         policy: lane.policy,
+        attributions: Vec::new(),
         subject,
         counterparty: world.graph.account(counterparty).address,
         trigger,

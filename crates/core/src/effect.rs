@@ -8,6 +8,11 @@ use crate::{AccountKey, Address, Amount, BlockHash, Chain, LedgerEvent, Policy, 
 pub enum Effect {
     /// Tell the subscribers.
     Raise(Box<Alert>),
+    /// Tell them that an alert told as provisional is final now.
+    Settle(Box<Alert>),
+    /// Tell them that an alert no longer holds: its block was reverted, or what
+    /// is known of labels changed.
+    Retract(Box<Alert>),
     /// Tell the freeze desk, and nobody else.
     Recommend(Box<FreezeRecommendation>),
     /// An event contradicts the ledger and was left out.
@@ -59,6 +64,43 @@ pub enum RiskLevel {
     Severe,
 }
 
+/// How far an alert can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AlertStatus {
+    /// Its block can still be reverted.
+    Provisional,
+    /// Its block is final.
+    Final,
+    /// It no longer holds.
+    Retracted,
+}
+
+impl AlertStatus {
+    /// Every status.
+    pub const ALL: [AlertStatus; 3] =
+        [AlertStatus::Provisional, AlertStatus::Final, AlertStatus::Retracted];
+
+    /// The name used in records and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AlertStatus::Provisional => "provisional",
+            AlertStatus::Final => "final",
+            AlertStatus::Retracted => "retracted",
+        }
+    }
+}
+
+/// What one policy says of an alert's transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribution {
+    /// The policy.
+    pub policy: Policy,
+    /// Tainted units among those the transfer moved.
+    pub tainted: Amount,
+    /// Tainted units that the subject holds after it.
+    pub held: Amount,
+}
+
 /// Stable id of an alert: the first 16 bytes of SHA-256 over chain,
 /// transaction, position, rule, policy with its version, case, subject and
 /// threshold. Unchanged by redelivery, restart or source format.
@@ -70,8 +112,10 @@ pub struct AlertId(pub [u8; 16]);
 pub struct Alert {
     /// See [`AlertId`].
     pub id: AlertId,
-    /// 1 when first raised.
+    /// 1 when first raised; rises with each record of the same alert.
     pub revision: u32,
+    /// How far it can be relied on.
+    pub status: AlertStatus,
     /// Why.
     pub rule: Rule,
     /// How grave.
@@ -84,6 +128,9 @@ pub struct Alert {
     pub category: Option<String>,
     /// How taint was attributed.
     pub policy: Policy,
+    /// What each policy that traces the case says, [`policy`](Self::policy)
+    /// among them, in the order of [`Policy::ALL`].
+    pub attributions: Vec<Attribution>,
     /// The wallet that the alert is about.
     pub subject: AccountKey,
     /// The other side of the triggering transfer.

@@ -26,8 +26,8 @@ mod trace;
 
 pub use case::{Case, Label, Source};
 pub use effect::{
-    Actor, Alert, AlertId, Claim, Effect, FreezeRecommendation, FreezeStatus, PathStep, Refusal,
-    RefusedEvent, RiskLevel, Rule,
+    Actor, Alert, AlertId, AlertStatus, Attribution, Claim, Effect, FreezeRecommendation,
+    FreezeStatus, PathStep, Refusal, RefusedEvent, RiskLevel, Rule,
 };
 pub use engine::{ApplyError, Engine, EngineConfig};
 pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};

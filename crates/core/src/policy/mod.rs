@@ -2,7 +2,8 @@
 //! tainted ones (docs/semantics.md).
 //!
 //! A policy decides about one case and one debit; it holds no state. What
-//! always holds: `moved ≤ min(tainted, amount)`.
+//! always holds: `moved ≤ min(tainted, amount)`, but for `poison`, under which
+//! a touched account counts as tainted whole.
 
 mod haircut;
 
@@ -14,16 +15,38 @@ pub enum Policy {
     /// In proportion: `floor(tainted · amount / balance)`.
     #[default]
     Haircut,
+    /// The oldest units leave first (Clayton's rule).
+    Fifo,
+    /// The newest units leave first.
+    Lifo,
+    /// Tainted units leave first.
+    DirtyFirst,
+    /// Tainted units leave last.
+    DirtyLast,
+    /// Any contact taints everything, for good.
+    Poison,
 }
 
 impl Policy {
     /// Every policy.
-    pub const ALL: [Policy; 1] = [Policy::Haircut];
+    pub const ALL: [Policy; 6] = [
+        Policy::Haircut,
+        Policy::Fifo,
+        Policy::Lifo,
+        Policy::DirtyFirst,
+        Policy::DirtyLast,
+        Policy::Poison,
+    ];
 
     /// The name used in files, flags and records.
     pub const fn name(self) -> &'static str {
         match self {
             Policy::Haircut => "haircut",
+            Policy::Fifo => "fifo",
+            Policy::Lifo => "lifo",
+            Policy::DirtyFirst => "dirty-first",
+            Policy::DirtyLast => "dirty-last",
+            Policy::Poison => "poison",
         }
     }
 
@@ -34,16 +57,26 @@ impl Policy {
 
     /// Rises when a change of the rule changes an answer; part of alert ids.
     pub const fn version(self) -> u32 {
-        match self {
-            Policy::Haircut => 1,
-        }
+        1
+    }
+
+    /// Whether it matters which units are which, so that an account's tainted
+    /// units are kept as runs of its unit space.
+    #[expect(dead_code, reason = "the tracer asks next")]
+    pub(crate) const fn is_ordered(self) -> bool {
+        matches!(self, Policy::Fifo | Policy::Lifo)
     }
 
     /// Tainted units among the `amount` units debited from an account that
-    /// holds `balance`, `tainted` of them tainted; `0 < amount ≤ balance`.
+    /// holds `balance`, `tainted` of them tainted; `0 < amount ≤ balance`, and
+    /// the account is tainted. Not for ordered policies.
     pub(crate) fn moved(self, tainted: Amount, balance: Amount, amount: Amount) -> Amount {
         match self {
             Policy::Haircut => haircut::moved(tainted, balance, amount),
+            Policy::DirtyFirst => tainted.min(amount),
+            Policy::DirtyLast => tainted - tainted.min(balance - amount),
+            Policy::Poison => amount,
+            Policy::Fifo | Policy::Lifo => unreachable!("ordered policies move runs of units"),
         }
     }
 }

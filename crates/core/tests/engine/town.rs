@@ -171,6 +171,8 @@ impl Town {
                 self.alerts.push((**alert).clone());
                 format!("alert {}", alert_line(alert))
             }
+            Effect::Settle(alert) => format!("settle {}", alert_line(alert)),
+            Effect::Retract(alert) => format!("retract {}", alert_line(alert)),
             Effect::Recommend(record) => {
                 self.freezes.push((**record).clone());
                 format!("freeze {}", freeze_line(record))

@@ -366,6 +366,9 @@ impl Running<'_> {
                         outputs.push(message(&topics.alerts_topic, wire::alert_message(&alert)));
                     }
                 }
+                Effect::Settle(alert) | Effect::Retract(alert) => {
+                    outputs.push(message(&topics.alerts_topic, wire::alert_message(&alert)));
+                }
                 Effect::Recommend(record) => {
                     let message = message(&topics.freezes_topic, wire::freeze_message(&record));
                     if !published.has_freeze(&record, &message) {

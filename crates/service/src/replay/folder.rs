@@ -38,7 +38,9 @@ impl Folder {
     /// Writes an effect as the output topics carry it.
     pub(super) fn write(&mut self, effect: &Effect) -> anyhow::Result<()> {
         match effect {
-            Effect::Raise(alert) => line(&mut self.alerts, &wire::alert_message(alert).value),
+            Effect::Raise(alert) | Effect::Settle(alert) | Effect::Retract(alert) => {
+                line(&mut self.alerts, &wire::alert_message(alert).value)
+            }
             Effect::Recommend(record) => {
                 line(&mut self.freezes, &wire::freeze_message(record).value)
             }

@@ -168,6 +168,7 @@ impl Replay {
         for effect in self.effects.drain(..) {
             match &effect {
                 Effect::Raise(alert) => self.metrics.alerts(alert.rule).inc(),
+                Effect::Settle(_) | Effect::Retract(_) => {}
                 Effect::Recommend(record) => {
                     self.metrics.freeze_recommendations(record.status).inc();
                 }
