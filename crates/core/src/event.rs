@@ -8,6 +8,22 @@ use crate::{AccountKey, Address, Amount, BlockHash, Case, Chain, Label, TxHash};
 pub enum Event {
     /// The next block of a chain, whole and in ledger order.
     BlockCommitted(Block),
+    /// The blocks of a chain from `number` on left the canonical chain. The
+    /// state is then what it was before them.
+    BlockReverted {
+        /// The chain.
+        chain: Chain,
+        /// The first block that is gone.
+        number: u64,
+    },
+    /// No block of a chain up to `number` can be reverted any more, whether it
+    /// was applied already or comes later.
+    BlockFinalized {
+        /// The chain.
+        chain: Chain,
+        /// The last final block.
+        number: u64,
+    },
     /// A case is opened, or replaced by its new definition. It is traced
     /// through the past as if it had been known from the first event.
     CaseOpened(Case),

@@ -13,12 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::accounts::Accounts;
+use crate::alert::{self, Sight};
 use crate::effect::{Actor, Claim, FreezeRecommendation, FreezeStatus};
-use crate::graph::AccountId;
-use crate::history::BlockIx;
-use crate::ledger::LaneIx;
-use crate::trace::{Touch, Tracer, World};
-use crate::{Amount, alert};
+use crate::history::HistoryError;
+use crate::ledger::Ledger;
+use crate::movement::{AccountId, BlockMeta};
+use crate::trace::{Lane, LaneIx, Touch, Tracer, World};
+use crate::{Amount, Chain};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -28,10 +30,31 @@ pub(crate) struct FreezeDesk {
     due: [BTreeSet<(u64, AccountId)>; 2],
     /// The entry of `due` that counts for an account.
     due_of: HashMap<AccountId, u64, FixedState>,
+    /// What was before each change since the journal asked last.
+    changes: Vec<DeskChange>,
 }
 
+/// What a part of the desk was before it changed.
 #[derive(Debug)]
-struct Record {
+pub(crate) enum DeskChange {
+    Record(AccountId, Option<Record>),
+    DueOf(AccountId, Option<u64>),
+    Due { chain: Chain, due: (u64, AccountId), was_there: bool },
+}
+
+impl DeskChange {
+    /// The account whose record changed, if one did.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        match self {
+            DeskChange::Record(account, _) => Some(*account),
+            DeskChange::DueOf(..) | DeskChange::Due { .. } => None,
+        }
+    }
+}
+
+/// What was last told of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
     status: FreezeStatus,
     raised_ms: u64,
     /// Who was told to act, and the units that each case claimed.
@@ -68,34 +91,46 @@ impl FreezeDesk {
     /// is over by its time.
     pub(crate) fn end_block(
         &mut self,
-        block: BlockIx,
+        block: &BlockMeta,
         touches: &[(AccountId, Touch)],
-        tracer: &Tracer,
-        world: World<'_>,
+        sight: &mut Sight<'_>,
         out: &mut Vec<FreezeRecommendation>,
-    ) {
-        let meta = world.history.block(block);
-        let mut touched: BTreeMap<AccountId, Option<bool>> = BTreeMap::new();
+    ) -> Result<(), HistoryError> {
+        let mut touched = BTreeMap::new();
         for (account, touch) in touches {
-            let seen = touched.entry(*account).or_default();
+            let key = sight.accounts.key(*account);
+            let (_, seen): &mut (_, Option<bool>) = touched.entry(key).or_insert((*account, None));
             if *touch != Touch::Woken {
                 *seen = Some(seen.unwrap_or(false) || *touch == Touch::Destroyed);
             }
         }
-        for (account, touched) in touched {
-            self.look(account, touched, block, tracer, world, out);
+        for (account, touched) in touched.into_values() {
+            self.look(account, touched, block, sight, out)?;
         }
-        let chain = meta.chain.index();
-        while let Some((due, account)) = self.due[chain].first().copied() {
-            if due > meta.timestamp_ms {
+        let mut rested = self.rested(block);
+        rested.sort_unstable_by_key(|(due, account)| (*due, sight.accounts.key(*account)));
+        for (_, account) in rested {
+            self.look(account, None, block, sight, out)?;
+        }
+        Ok(())
+    }
+
+    /// Takes out the accounts whose rest is over by the block's time.
+    fn rested(&mut self, block: &BlockMeta) -> Vec<(u64, AccountId)> {
+        let mut rested = Vec::new();
+        let chain = block.chain.index();
+        while let Some(due) = self.due[chain].first().copied() {
+            if due.0 > block.timestamp_ms {
                 break;
             }
             self.due[chain].pop_first();
-            if self.due_of.get(&account) == Some(&due) {
-                self.due_of.remove(&account);
-                self.look(account, None, block, tracer, world, out);
+            self.changes.push(DeskChange::Due { chain: block.chain, due, was_there: true });
+            if self.due_of.get(&due.1) == Some(&due.0) {
+                self.set_due_of(due.1, None);
+                rested.push(due);
             }
         }
+        rested
     }
 
     /// Looks at accounts whose claims changed without a transfer: a case or a
@@ -103,12 +138,66 @@ impl FreezeDesk {
     pub(crate) fn review(
         &mut self,
         account: AccountId,
-        block: BlockIx,
-        tracer: &Tracer,
-        world: World<'_>,
+        block: &BlockMeta,
+        sight: &mut Sight<'_>,
         out: &mut Vec<FreezeRecommendation>,
-    ) {
-        self.look(account, None, block, tracer, world, out);
+    ) -> Result<(), HistoryError> {
+        self.look(account, None, block, sight, out)
+    }
+
+    /// What changed since last asked.
+    pub(crate) fn take_changes(&mut self) -> Vec<DeskChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Puts back what was; the newest change comes first.
+    pub(crate) fn undo(&mut self, change: DeskChange) {
+        match change {
+            DeskChange::Record(account, Some(record)) => {
+                self.records.insert(account, record);
+            }
+            DeskChange::Record(account, None) => {
+                self.records.remove(&account);
+            }
+            DeskChange::DueOf(account, Some(due)) => {
+                self.due_of.insert(account, due);
+            }
+            DeskChange::DueOf(account, None) => {
+                self.due_of.remove(&account);
+            }
+            DeskChange::Due { chain, due, was_there: true } => {
+                self.due[chain.index()].insert(due);
+            }
+            DeskChange::Due { chain, due, was_there: false } => {
+                self.due[chain.index()].remove(&due);
+            }
+        }
+    }
+
+    /// What was last told of the account.
+    pub(crate) fn told(&self, account: AccountId) -> Option<&Record> {
+        self.records.get(&account)
+    }
+
+    /// The record as it stands, told anew after a reorganisation took back
+    /// `gone`; where none is left the recommendation is withdrawn.
+    pub(crate) fn retell(
+        &self,
+        account: AccountId,
+        gone: Option<&Record>,
+        block: &BlockMeta,
+        sight: &mut Sight<'_>,
+    ) -> Result<Option<FreezeRecommendation>, HistoryError> {
+        let record = match (self.records.get(&account), gone) {
+            (Some(record), _) => record.clone(),
+            (None, Some(gone)) => Record { status: FreezeStatus::Withdrawn, ..gone.clone() },
+            (None, None) => return Ok(None),
+        };
+        let service = is_service(account, sight.world);
+        let holds = holds(account, service, sight.tracer, sight.ledger);
+        let kept = record.status != FreezeStatus::Withdrawn;
+        let holds = if kept { holds.as_slice() } else { &[] };
+        Ok(Some(recommendation(account, &record, holds, block, sight)?))
     }
 
     /// `touched`: a movement of the block touched the account; `true`: one
@@ -117,17 +206,16 @@ impl FreezeDesk {
         &mut self,
         account: AccountId,
         touched: Option<bool>,
-        block: BlockIx,
-        tracer: &Tracer,
-        world: World<'_>,
+        block: &BlockMeta,
+        sight: &mut Sight<'_>,
         out: &mut Vec<FreezeRecommendation>,
-    ) {
-        let service = world.labels.get(&account).is_some_and(|label| label.stop);
-        let holds = holds(account, service, tracer);
+    ) -> Result<(), HistoryError> {
+        let service = is_service(account, sight.world);
+        let holds = holds(account, service, sight.tracer, sight.ledger);
         let most = holds.iter().map(|hold| hold.units).max().unwrap_or(0);
-        let enough = most >= world.config.freeze_min_units && most > 0;
+        let enough = most >= sight.world.config.freeze_min_units && most > 0;
         let record = self.records.get(&account).filter(|record| record.is_open());
-        let frozen = tracer.book.holding(account).frozen;
+        let frozen = sight.ledger.holding(account).frozen;
         let status = match record {
             Some(record) => match touched {
                 Some(destroyed) => {
@@ -135,17 +223,18 @@ impl FreezeDesk {
                     Some(next_status(record.status, destroyed, frozen, enough, unclaimed))
                 }
                 None => {
-                    let told = record.tells(&actor(account, world), &holds, tracer);
+                    let told = record.tells(&actor(account, sight.world), &holds, sight.tracer);
                     reviewed_status(told, frozen, enough, holds.is_empty())
                 }
             },
             None if !enough || frozen => None,
             None if service => Some(FreezeStatus::Raised),
-            None => self.rest(account, &holds, block, world),
+            None => self.rest(account, &holds, block, sight.world),
         };
         if let Some(status) = status {
-            out.push(self.record(account, status, &holds, block, tracer, world));
+            out.push(self.record(account, status, &holds, block, sight)?);
         }
+        Ok(())
     }
 
     /// `Raised` if the units have rested long enough; else notes when they
@@ -154,18 +243,28 @@ impl FreezeDesk {
         &mut self,
         account: AccountId,
         holds: &[Hold],
-        block: BlockIx,
+        block: &BlockMeta,
         world: World<'_>,
     ) -> Option<FreezeStatus> {
-        let meta = world.history.block(block);
         let moved_ms = holds.iter().map(|hold| hold.moved_ms).max().unwrap_or(0);
         let due_ms = moved_ms.saturating_add(world.config.freeze_rest_ms);
-        if due_ms <= meta.timestamp_ms {
+        if due_ms <= block.timestamp_ms {
             return Some(FreezeStatus::Raised);
         }
-        self.due_of.insert(account, due_ms);
-        self.due[meta.chain.index()].insert((due_ms, account));
+        self.set_due_of(account, Some(due_ms));
+        let due = (due_ms, account);
+        if self.due[block.chain.index()].insert(due) {
+            self.changes.push(DeskChange::Due { chain: block.chain, due, was_there: false });
+        }
         None
+    }
+
+    fn set_due_of(&mut self, account: AccountId, due: Option<u64>) {
+        let before = match due {
+            Some(due) => self.due_of.insert(account, due),
+            None => self.due_of.remove(&account),
+        };
+        self.changes.push(DeskChange::DueOf(account, before));
     }
 
     fn record(
@@ -173,33 +272,45 @@ impl FreezeDesk {
         account: AccountId,
         status: FreezeStatus,
         holds: &[Hold],
-        block: BlockIx,
-        tracer: &Tracer,
-        world: World<'_>,
-    ) -> FreezeRecommendation {
-        let meta = world.history.block(block);
-        let before = self.records.get(&account);
-        let raised_ms = match before {
+        block: &BlockMeta,
+        sight: &mut Sight<'_>,
+    ) -> Result<FreezeRecommendation, HistoryError> {
+        let raised_ms = match self.records.get(&account) {
             Some(before) if status != FreezeStatus::Raised => before.raised_ms,
-            _ => meta.timestamp_ms,
+            _ => block.timestamp_ms,
         };
-        let actor = actor(account, world);
-        let claims = claims(holds, tracer, world);
-        let claimed = claims.iter().map(|claim| (claim.case.clone(), claim.tainted)).collect();
-        let record = Record { status, raised_ms, actor: actor.clone(), claimed };
-        self.records.insert(account, record);
-        FreezeRecommendation {
-            account: world.graph.account(account),
-            status,
-            actor,
-            block: meta.number,
-            timestamp_ms: meta.timestamp_ms,
-            raised_ms,
-            balance: tracer.book.holding(account).balance,
-            policy: world.config.policy,
-            claims,
-        }
+        let case = |hold: &Hold| (sight.tracer.lane(hold.lane).case.id.clone(), hold.units);
+        let claimed = holds.iter().map(case).collect();
+        let record = Record { status, raised_ms, actor: actor(account, sight.world), claimed };
+        let told = recommendation(account, &record, holds, block, sight)?;
+        let before = self.records.insert(account, record);
+        self.changes.push(DeskChange::Record(account, before));
+        Ok(told)
     }
+}
+
+fn recommendation(
+    account: AccountId,
+    record: &Record,
+    holds: &[Hold],
+    block: &BlockMeta,
+    sight: &mut Sight<'_>,
+) -> Result<FreezeRecommendation, HistoryError> {
+    Ok(FreezeRecommendation {
+        account: sight.accounts.key(account),
+        status: record.status,
+        actor: record.actor.clone(),
+        block: block.number,
+        timestamp_ms: block.timestamp_ms,
+        raised_ms: record.raised_ms,
+        balance: sight.ledger.holding(account).balance,
+        policy: sight.world.config.policies[0],
+        claims: claims(holds, sight)?,
+    })
+}
+
+fn is_service(account: AccountId, world: World<'_>) -> bool {
+    world.labels.get(&account).is_some_and(|label| label.stop)
 }
 
 /// The status of an open record after a movement; `destroyed`: one that burnt
@@ -248,16 +359,19 @@ fn actor(account: AccountId, world: World<'_>) -> Actor {
 }
 
 /// What each case holds in the account, or sent to it if it is a service's.
-fn holds(account: AccountId, service: bool, tracer: &Tracer) -> Vec<Hold> {
+/// Of several policies the case's first one counts.
+fn holds(account: AccountId, service: bool, tracer: &Tracer, ledger: &Ledger) -> Vec<Hold> {
+    let leads = |ix: LaneIx, lane: &Lane| lane.siblings[0] == ix;
     let mut holds: Vec<Hold> = if service {
-        let arrived = |(lane, state): (LaneIx, &crate::trace::Lane)| {
-            let arrival = state.arrivals.get(&account)?;
+        let arrived = |(ix, lane): (LaneIx, &Lane)| {
+            let arrival = lane.arrivals.get(&account).filter(|_| leads(ix, lane))?;
             let (units, hops, node) = (arrival.units, arrival.hops, arrival.node);
-            Some(Hold { lane, units, hops, node, moved_ms: 0 })
+            Some(Hold { lane: ix, units, hops, node, moved_ms: 0 })
         };
         tracer.lanes().filter_map(arrived).collect()
     } else {
-        let held = tracer.book.taints(account).iter().filter(|taint| taint.units > 0);
+        let held = tracer.taints.of(ledger, account).iter().filter(|taint| taint.units > 0);
+        let held = held.filter(|taint| leads(taint.lane, tracer.lane(taint.lane)));
         held.map(|taint| Hold {
             lane: taint.lane,
             units: taint.units,
@@ -271,16 +385,18 @@ fn holds(account: AccountId, service: bool, tracer: &Tracer) -> Vec<Hold> {
     holds
 }
 
-fn claims(holds: &[Hold], tracer: &Tracer, world: World<'_>) -> Vec<Claim> {
+fn claims(holds: &[Hold], sight: &mut Sight<'_>) -> Result<Vec<Claim>, HistoryError> {
     let most = alert::PATH_STEPS_MAX / holds.len().max(1);
-    let claim = |hold: &Hold| {
-        let lane = tracer.lane(hold.lane);
-        let (path, path_omitted) = lane
-            .nodes
-            .get(hold.node as usize)
-            .map_or_else(Default::default, |node| alert::path(lane, *node, world, most));
+    let mut claims = Vec::new();
+    for hold in holds {
+        let lane = sight.tracer.lane(hold.lane);
+        let node = lane.nodes.get(hold.node as usize).copied();
+        let (path, path_omitted) = match node {
+            Some(node) => sight.path(hold.lane, node, most)?,
+            None => Default::default(),
+        };
         let case = lane.case.id.clone();
-        Claim { case, tainted: hold.units, hops: hold.hops, path, path_omitted }
-    };
-    holds.iter().map(claim).collect()
+        claims.push(Claim { case, tainted: hold.units, hops: hold.hops, path, path_omitted });
+    }
+    Ok(claims)
 }

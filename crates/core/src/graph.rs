@@ -1,132 +1,161 @@
-//! The transfer graph: accounts are nodes, transfers are edges in the order in
-//! which they applied. The only user of petgraph.
+//! The graph that is worked on: the newest transfers, and those on which the
+//! paths of live cases rest. The only user of petgraph.
 //!
-//! What always holds: ids are dense and rise in order of first appearance, so
-//! equal inputs give equal ids; the address index is never iterated.
+//! What always holds: it is bounded by configuration, whatever the length of
+//! the past; what it does not hold is read from the history.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
+use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::{AccountKey, Amount, PathStep, TransferRef, TxHash, history::BlockIx};
+use crate::Amount;
+use crate::accounts::Accounts;
+use crate::history::{History, HistoryError};
+use crate::movement::{AccountId, Detail, TransferId};
 
-/// Dense id of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct AccountId(pub(crate) u32);
-
-impl AccountId {
-    pub(crate) const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// Dense id of a transfer: its rank in the order of application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct TransferId(pub(crate) u32);
-
-/// The index of a log whose source does not number logs.
-pub(crate) const NO_LOG_INDEX: u32 = u32::MAX;
+/// No node stands for the account.
+const ABSENT: u32 = u32::MAX;
 
 /// What an edge knows of its transfer; the accounts are its ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Transfer {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Edge {
+    pub(crate) id: TransferId,
     pub(crate) amount: Amount,
-    pub(crate) block: BlockIx,
-    pub(crate) position: u32,
-    pub(crate) log_index: u32,
 }
 
-/// More accounts or transfers than 32-bit ids can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct GraphFull;
-
-/// Accounts and transfers.
-#[derive(Debug, Default)]
+/// See the module.
+#[derive(Debug)]
 pub(crate) struct TransferGraph {
-    graph: DiGraph<AccountKey, Transfer, u32>,
-    ids: HashMap<AccountKey, AccountId, FixedState>,
-    txs: Vec<TxHash>,
+    recent: DiGraph<AccountId, Edge, u32>,
+    /// By account: its node in `recent`.
+    nodes: Vec<u32>,
+    /// Transfers that the graph keeps once there are twice as many.
+    window: usize,
+    /// Transfers of paths told, in full.
+    paths: HashMap<TransferId, Detail, FixedState>,
+    paths_max: usize,
+}
+
+impl Default for TransferGraph {
+    fn default() -> Self {
+        TransferGraph::new(1 << 16, 1 << 18)
+    }
 }
 
 impl TransferGraph {
-    /// The account's id, given on first sight.
-    pub(crate) fn intern(&mut self, account: AccountKey) -> Result<AccountId, GraphFull> {
-        if let Some(id) = self.ids.get(&account) {
-            return Ok(*id);
+    /// A graph of at least the newest `window` transfers, at most twice as
+    /// many, and of at most `paths_max` transfers of paths.
+    pub(crate) fn new(window: usize, paths_max: usize) -> TransferGraph {
+        TransferGraph {
+            recent: DiGraph::default(),
+            nodes: Vec::new(),
+            window,
+            paths: HashMap::default(),
+            paths_max: paths_max.max(1),
         }
-        let node = self.graph.try_add_node(account).map_err(|_| GraphFull)?;
-        let id = AccountId(u32::try_from(node.index()).map_err(|_| GraphFull)?);
-        self.ids.insert(account, id);
-        Ok(id)
     }
 
-    pub(crate) fn account(&self, id: AccountId) -> AccountKey {
-        self.graph[NodeIndex::new(id.index())]
+    /// Appends the newest transfer.
+    pub(crate) fn append(&mut self, from: AccountId, to: AccountId, edge: Edge) {
+        if self.window == 0 {
+            return;
+        }
+        if self.recent.edge_count() >= 2 * self.window {
+            self.keep(self.recent.edge_count() - self.window, usize::MAX);
+        }
+        let ends = (self.node(from), self.node(to));
+        self.recent.add_edge(ends.0, ends.1, edge);
     }
 
-    pub(crate) fn account_count(&self) -> usize {
-        self.graph.node_count()
+    fn node(&mut self, account: AccountId) -> NodeIndex<u32> {
+        if self.nodes.len() <= account.index() {
+            self.nodes.resize(account.index() + 1, ABSENT);
+        }
+        let known = self.nodes[account.index()];
+        if known != ABSENT {
+            return NodeIndex::new(known as usize);
+        }
+        let node = self.recent.add_node(account);
+        self.nodes[account.index()] = u32::try_from(node.index()).expect("at most 4 windows");
+        node
     }
 
-    pub(crate) fn transfer_count(&self) -> usize {
-        self.txs.len()
+    /// Forgets transfers that were reverted: those from `end` on.
+    pub(crate) fn revert(&mut self, end: TransferId) {
+        let keep = self.recent.edge_weights().take_while(|edge| edge.id < end).count();
+        self.keep(0, keep);
+        self.paths.retain(|id, _| *id < end);
     }
 
-    /// Appends a transfer.
-    pub(crate) fn add(
+    /// Builds the graph anew from its edges `from..to`.
+    fn keep(&mut self, from: usize, to: usize) {
+        let old = std::mem::take(&mut self.recent);
+        for account in old.node_weights() {
+            self.nodes[account.index()] = ABSENT;
+        }
+        for edge in old.raw_edges().iter().take(to).skip(from) {
+            let ends = (self.node(old[edge.source()]), self.node(old[edge.target()]));
+            self.recent.add_edge(ends.0, ends.1, edge.weight);
+        }
+    }
+
+    /// A transfer in full. What was read from the history stays at hand.
+    pub(crate) fn detail(
         &mut self,
-        from: AccountId,
-        to: AccountId,
-        tx: TxHash,
-        transfer: Transfer,
-    ) -> Result<TransferId, GraphFull> {
-        let ends = (NodeIndex::new(from.index()), NodeIndex::new(to.index()));
-        let edge = self.graph.try_add_edge(ends.0, ends.1, transfer).map_err(|_| GraphFull)?;
-        self.txs.push(tx);
-        Ok(TransferId(u32::try_from(edge.index()).map_err(|_| GraphFull)?))
-    }
-
-    /// Ends, edge and transaction of a transfer.
-    pub(crate) fn transfer(&self, id: TransferId) -> (AccountId, AccountId, Transfer, TxHash) {
-        let edge = EdgeIndex::<u32>::new(id.0 as usize);
-        let (from, to) = self.graph.edge_endpoints(edge).expect("ids are given by add");
-        let id_of = |node: NodeIndex<u32>| {
-            AccountId(u32::try_from(node.index()).expect("node ids have 32 bits"))
-        };
-        (id_of(from), id_of(to), self.graph[edge], self.txs[id.0 as usize])
-    }
-
-    /// The transfer as a step of a path that carried `tainted` units.
-    pub(crate) fn step(
-        &self,
         id: TransferId,
-        tainted: Amount,
-        block: u64,
-        timestamp_ms: u64,
-    ) -> PathStep {
-        let (from, to, transfer, tx) = self.transfer(id);
-        PathStep {
-            transfer: TransferRef { tx, position: transfer.position },
-            block,
-            timestamp_ms,
-            from: self.account(from).address,
-            to: self.account(to).address,
-            amount: transfer.amount,
-            tainted,
+        history: &mut History,
+        accounts: &Accounts,
+    ) -> Result<Detail, HistoryError> {
+        if let Some(detail) = self.paths.get(&id) {
+            return Ok(*detail);
         }
+        let detail = history.detail(id, accounts)?;
+        if self.paths.len() >= self.paths_max {
+            self.paths.clear();
+        }
+        self.paths.insert(id, detail);
+        Ok(detail)
+    }
+
+    /// Transfers in the window and on paths.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.recent.edge_count(), self.paths.len())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use petgraph::graph::{Edge, Node};
-
     use super::*;
 
+    fn append(graph: &mut TransferGraph, ids: std::ops::Range<u32>) {
+        for id in ids {
+            let edge = Edge { id: TransferId(id), amount: 1 };
+            graph.append(AccountId(id % 7), AccountId(id % 5 + 7), edge);
+        }
+    }
+
+    fn ids(graph: &TransferGraph) -> Vec<u32> {
+        graph.recent.edge_weights().map(|edge| edge.id.0).collect()
+    }
+
     #[test]
-    fn what_a_transfer_costs() {
-        assert_eq!(size_of::<Node<AccountKey, u32>>(), 32);
-        assert_eq!(size_of::<(AccountKey, AccountId)>(), 28);
-        assert_eq!(size_of::<Edge<Transfer, u32>>() + size_of::<TxHash>(), 40 + 32);
+    fn keeps_between_one_and_two_windows() {
+        let mut graph = TransferGraph::new(10, 1);
+        append(&mut graph, 0..95);
+        assert_eq!(ids(&graph), (80..95).collect::<Vec<_>>());
+        assert!(graph.recent.node_count() <= 12);
+        for edge in graph.recent.raw_edges() {
+            let ends = (graph.recent[edge.source()].0, graph.recent[edge.target()].0);
+            assert_eq!(ends, (edge.weight.id.0 % 7, edge.weight.id.0 % 5 + 7));
+        }
+    }
+
+    #[test]
+    fn a_revert_takes_off_the_newest() {
+        let mut graph = TransferGraph::new(10, 1);
+        append(&mut graph, 0..15);
+        graph.revert(TransferId(12));
+        append(&mut graph, 12..14);
+        assert_eq!(ids(&graph), (0..14).collect::<Vec<_>>());
     }
 }

@@ -1,11 +1,10 @@
-//! Balances, and for each case the tainted units in each account.
+//! Balances and freezes of all accounts.
 //!
-//! What always holds: `tainted ≤ balance` for every account and case; a clean
-//! account costs 16 bytes and no look-up.
+//! What always holds: a balance equals the sum of the account's credits and
+//! opening units less its debits; a clean account costs 16 bytes here.
 
-use std::collections::BTreeMap;
-
-use crate::graph::AccountId;
+use crate::movement::{AccountId, Debit};
+use crate::trace::Book;
 use crate::{AccountKey, Amount};
 
 /// An account's place in `taint.csv` (docs/output.md).
@@ -21,46 +20,6 @@ pub struct AccountRow {
     pub hops: u32,
     /// Whether the issuer has frozen it.
     pub frozen: bool,
-}
-
-/// The conservation identity of a case:
-/// `emitted = held + frozen + services + redeemed + destroyed + horizon + dust`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CaseTotals {
-    /// Units that turned from clean to tainted.
-    pub emitted: u128,
-    /// Tainted units in accounts that are not frozen.
-    pub held: u128,
-    /// Tainted units in frozen accounts.
-    pub frozen: u128,
-    /// Tainted units that reached services, by entity.
-    pub services: BTreeMap<String, u128>,
-    /// Tainted units redeemed by the issuer.
-    pub redeemed: u128,
-    /// Tainted units burnt by the issuer.
-    pub destroyed: u128,
-    /// Tainted units that arrived in parcels below the case's `min_units`.
-    pub dust: u128,
-    /// Tainted units that went further than the case's `max_hops`.
-    pub horizon: u128,
-}
-
-impl CaseTotals {
-    /// Tainted units at services, whatever the entity.
-    pub fn service(&self) -> u128 {
-        self.services.values().sum()
-    }
-
-    /// Whether the identity holds.
-    pub fn is_conserved(&self) -> bool {
-        let parts =
-            [self.held, self.frozen, self.redeemed, self.destroyed, self.dust, self.horizon];
-        self.emitted == parts.iter().sum::<u128>() + self.service()
-    }
-
-    pub(crate) fn class(&mut self, frozen: bool) -> &mut u128 {
-        if frozen { &mut self.frozen } else { &mut self.held }
-    }
 }
 
 /// Sizes and sums of the ledger, for summaries and metrics.
@@ -81,68 +40,24 @@ pub struct LedgerStats {
 }
 
 /// What one account holds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Holding {
     pub(crate) balance: Amount,
-    /// Where its taints stand in [`Book::taints`]; 0: never tainted.
-    taints: u32,
+    /// Where its taints stand; 0: never tainted.
+    slot: u32,
     pub(crate) frozen: bool,
     /// Named by an event or an opening balance, not only by a case or label.
     pub(crate) seen: bool,
 }
 
-/// Rank of a case among the engine's lanes.
-pub(crate) type LaneIx = u32;
-
-/// One case's units in one account.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Taint {
-    pub(crate) lane: LaneIx,
-    pub(crate) units: Amount,
-    /// Least hop of the units that arrived since the account last held none.
-    pub(crate) hops: u32,
-    /// How those units came: the end of their path in the lane's tree.
-    pub(crate) node: u32,
-    /// Active source: everything it holds is tainted.
-    pub(crate) source: bool,
-    /// The first receipt has been told.
-    pub(crate) told: bool,
-    /// Thresholds reached so far, from the lowest.
-    pub(crate) thresholds: u8,
-    /// Block time of the last tainted units in or out, Unix milliseconds.
-    pub(crate) moved_ms: u64,
-}
-
-impl Taint {
-    pub(crate) fn clean(lane: LaneIx) -> Taint {
-        Taint {
-            lane,
-            units: 0,
-            hops: 0,
-            node: crate::trace::ROOT,
-            source: false,
-            told: false,
-            thresholds: 0,
-            moved_ms: 0,
-        }
-    }
-}
-
 /// Holdings of all accounts, by dense id.
-#[derive(Debug)]
-pub(crate) struct Book {
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
     holdings: Vec<Holding>,
-    taints: Vec<Vec<Taint>>,
+    pub(crate) opening_units: u128,
 }
 
-impl Default for Book {
-    fn default() -> Self {
-        // Slot 0 is the empty list of every clean account.
-        Book { holdings: Vec::new(), taints: vec![Vec::new()] }
-    }
-}
-
-impl Book {
+impl Ledger {
     /// Makes room for accounts up to `count`.
     pub(crate) fn grow(&mut self, count: usize) {
         if self.holdings.len() < count {
@@ -158,43 +73,47 @@ impl Book {
         &mut self.holdings[id.index()]
     }
 
-    /// The account's taints in the order of lanes.
-    pub(crate) fn taints(&self, id: AccountId) -> &[Taint] {
-        &self.taints[self.holding(id).taints as usize]
+    /// Puts an earlier holding back; the place of its taints stays.
+    pub(crate) fn restore(&mut self, id: AccountId, before: Holding) {
+        let slot = self.holding(id).slot;
+        *self.holding_mut(id) = Holding { slot, ..before };
     }
 
-    pub(crate) fn taints_mut(&mut self, id: AccountId) -> &mut [Taint] {
-        let slot = self.holding(id).taints;
-        &mut self.taints[slot as usize]
+    /// Takes units out; what is missing must have come before our first event.
+    pub(crate) fn debit(&mut self, id: AccountId, amount: Amount) -> Debit {
+        let holding = &mut self.holdings[id.index()];
+        let missing = amount.saturating_sub(holding.balance);
+        self.opening_units += u128::from(missing);
+        let before = holding.balance + missing;
+        holding.balance = before - amount;
+        Debit { before, missing }
     }
 
-    pub(crate) fn taint(&self, id: AccountId, lane: LaneIx) -> Option<&Taint> {
-        let taints = self.taints(id);
-        taints.binary_search_by_key(&lane, |t| t.lane).ok().map(|at| &taints[at])
+    /// Puts units in; returns the balance before.
+    pub(crate) fn credit(&mut self, id: AccountId, amount: Amount) -> Amount {
+        let balance = &mut self.holdings[id.index()].balance;
+        let before = *balance;
+        *balance += amount;
+        before
     }
 
-    /// The taint of that lane, made if absent; `true` if it was made.
-    pub(crate) fn taint_entry(&mut self, id: AccountId, lane: LaneIx) -> (&mut Taint, bool) {
-        if self.holding(id).taints == 0 {
-            let slot = u32::try_from(self.taints.len()).expect("fewer lists than accounts");
-            self.taints.push(Vec::new());
-            self.holding_mut(id).taints = slot;
-        }
-        let slot = self.holding(id).taints as usize;
-        let list = &mut self.taints[slot];
-        match list.binary_search_by_key(&lane, |t| t.lane) {
-            Ok(at) => (&mut list[at], false),
-            Err(at) => {
-                list.insert(at, Taint::clean(lane));
-                (&mut list[at], true)
-            }
-        }
+    /// Whether the credit would exceed 2^64 − 1 units.
+    pub(crate) fn overflows(&self, id: AccountId, amount: Amount) -> bool {
+        self.holding(id).balance.checked_add(amount).is_none()
+    }
+}
+
+impl Book for Ledger {
+    fn slot(&self, account: AccountId) -> u32 {
+        self.holding(account).slot
     }
 
-    /// Forgets the lane in that account.
-    pub(crate) fn remove_taint(&mut self, id: AccountId, lane: LaneIx) {
-        let slot = self.holding(id).taints as usize;
-        self.taints[slot].retain(|taint| taint.lane != lane);
+    fn set_slot(&mut self, account: AccountId, slot: u32) {
+        self.holding_mut(account).slot = slot;
+    }
+
+    fn is_frozen(&self, account: AccountId) -> bool {
+        self.holding(account).frozen
     }
 }
 
@@ -203,8 +122,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_account_costs() {
+    fn what_a_clean_account_costs() {
         assert_eq!(size_of::<Holding>(), 16);
-        assert_eq!(size_of::<Taint>(), 32);
+    }
+
+    #[test]
+    fn a_shortfall_is_added_before_the_debit() {
+        let mut ledger = Ledger::default();
+        ledger.grow(1);
+        assert_eq!(ledger.credit(AccountId(0), 3), 0);
+        assert_eq!(ledger.debit(AccountId(0), 2), Debit { before: 3, missing: 0 });
+        assert_eq!(ledger.debit(AccountId(0), 5), Debit { before: 5, missing: 4 });
+        assert_eq!((ledger.holding(AccountId(0)).balance, ledger.opening_units), (0, 4));
     }
 }

@@ -11,6 +11,7 @@
 
 #![cfg_attr(not(test), deny(clippy::float_arithmetic))]
 
+mod accounts;
 mod alert;
 mod case;
 mod effect;
@@ -19,18 +20,27 @@ mod event;
 mod freeze;
 mod graph;
 mod history;
+mod journal;
+mod late;
 mod ledger;
+mod movement;
 mod policy;
 mod primitives;
+mod segment;
 mod trace;
 
+pub use alert::AlertFacts;
 pub use case::{Case, Label, Source};
 pub use effect::{
     Actor, Alert, AlertId, AlertStatus, Attribution, Claim, Effect, FreezeRecommendation,
     FreezeStatus, PathStep, Refusal, RefusedEvent, RiskLevel, Rule,
 };
-pub use engine::{ApplyError, Engine, EngineConfig};
+pub use engine::{ApplyError, Engine, EngineConfig, MemoryStats};
 pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};
-pub use ledger::{AccountRow, CaseTotals, LedgerStats};
+pub use history::{Archive, HistoryError, MemoryArchive};
+pub use late::LateTrace;
+pub use ledger::{AccountRow, LedgerStats};
 pub use policy::Policy;
 pub use primitives::{AccountKey, Address, Amount, BlockHash, Chain, TransferRef, TxHash};
+pub use segment::{Image, ImageError, probe};
+pub use trace::CaseTotals;

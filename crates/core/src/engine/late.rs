@@ -2,17 +2,16 @@
 //!
 //! What always holds: the state afterwards is that of a run that knew them
 //! from the first event. A case is traced through the past by a tracer of its
-//! own, and only alerts that it had not raised before are told.
+//! own, and only alerts that were not told before are told.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Engine, raise};
-use crate::graph::AccountId;
-use crate::history::BlockIx;
-use crate::ledger::LaneIx;
-use crate::trace::{Lane, Notes, Tracer, World};
-use crate::{ApplyError, Case, Effect, Label, Source};
+use super::{ApplyError, Engine, OpenCase};
+use crate::late::{LateTrace, Walk};
+use crate::movement::AccountId;
+use crate::trace::{Lane, LaneIx, Tracer, World};
+use crate::{AccountKey, Case, Chain, Effect, Label, Source};
 
 impl Engine {
     pub(super) fn open_case(
@@ -20,31 +19,178 @@ impl Engine {
         case: Case,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
-        let known = self.lanes.get(&case.id).copied();
-        if known.is_some_and(|ix| *self.tracer.lane(ix).case == case) {
+        let known = self.cases.get(&case.id);
+        if known.is_some_and(|known| *known.case == case) {
             return Ok(());
         }
-        let before = known.and_then(|ix| self.tracer.close(ix));
-        let ix = known.unwrap_or_else(|| self.tracer.free_slot());
-        self.lanes.insert(case.id.clone(), ix);
-        let wallets = self.wallets(&case)?;
-        if self.history.is_empty() {
-            self.tracer.open(ix, Arc::new(case), self.config.policy, &wallets);
-            return Ok(());
+        let id = case.id.clone();
+        let case = Arc::new(case);
+        let heads = Chain::ALL.map(|chain| self.head_number(chain));
+        match self.cases.get_mut(&id) {
+            Some(open) => (open.case, open.heads) = (case, heads),
+            None => {
+                let open = OpenCase {
+                    case,
+                    lanes: Vec::new(),
+                    traced_at: 0,
+                    heads,
+                    waits_for: None,
+                    told: Default::default(),
+                };
+                self.cases.insert(id.clone(), open);
+            }
         }
-        let accounts = self.retrace(ix, Arc::new(case), &wallets, before, effects)?;
-        self.review(accounts, effects);
+        if self.history.is_empty() { self.open_first(&id) } else { self.open_late(&id, effects) }
+    }
+
+    /// Opens a case before the first block.
+    fn open_first(&mut self, id: &str) -> Result<(), ApplyError> {
+        let mut tracer = std::mem::take(&mut self.tracer);
+        for lane in self.cases.get_mut(id).map_or_else(Vec::new, |c| std::mem::take(&mut c.lanes)) {
+            tracer.close(lane, &self.ledger);
+        }
+        let lanes = self.open_lanes(id, &mut tracer);
+        self.tracer = tracer;
+        if let Some(open) = self.cases.get_mut(id) {
+            open.lanes = lanes?;
+        }
+        for chain in Chain::ALL {
+            for account in self.tracer.wake(chain, 0, &mut self.ledger) {
+                let balance = self.ledger.holding(account).balance;
+                self.tracer.settle(account, balance, &self.ledger);
+            }
+        }
         Ok(())
     }
 
-    fn wallets(&mut self, case: &Case) -> Result<Vec<AccountId>, ApplyError> {
-        let mut ids = Vec::new();
+    /// Opens a lane for each policy in that tracer.
+    fn open_lanes(&mut self, id: &str, tracer: &mut Tracer) -> Result<Vec<LaneIx>, ApplyError> {
+        let case = Arc::clone(&self.cases[id].case);
+        let mut wallets = Vec::new();
         for source in &case.sources {
             if let Source::Wallet { account, .. } = source {
-                ids.push(self.intern(*account)?);
+                wallets.push(self.intern(*account)?);
             }
         }
-        Ok(ids)
+        let count = u32::try_from(self.config.policies.len()).expect("few policies");
+        let lanes: Arc<[LaneIx]> = (self.next_lane..self.next_lane + count).collect();
+        self.next_lane += count;
+        for (ix, policy) in lanes.iter().zip(&self.config.policies) {
+            tracer.open(*ix, &case, *policy, &lanes, &wallets);
+        }
+        Ok(lanes.to_vec())
+    }
+
+    /// Has a case traced through the past: at once, or elsewhere.
+    fn open_late(&mut self, id: &str, effects: &mut Vec<Effect>) -> Result<(), ApplyError> {
+        let trace = self.begin_late(id)?;
+        if self.config.defer_late && !trace.segments.is_empty() {
+            self.queued.push(trace);
+            return Ok(());
+        }
+        self.join_late(trace, effects)
+    }
+
+    fn begin_late(&mut self, id: &str) -> Result<LateTrace, ApplyError> {
+        let mut tracer = Tracer::default();
+        self.open_lanes(id, &mut tracer)?;
+        self.next_trace += 1;
+        let number = self.next_trace;
+        if let Some(open) = self.cases.get_mut(id) {
+            open.waits_for = Some(number);
+        }
+        self.queued.retain(|queued| queued.case != id);
+        Ok(LateTrace {
+            case: id.to_owned(),
+            number,
+            walk: Walk::new(tracer, self.accounts.len()),
+            segments: self.history.segments().to_vec(),
+            next: 0,
+            config: Arc::clone(&self.config),
+            labels: Arc::clone(&self.labels),
+        })
+    }
+
+    /// Cases to be traced through the past elsewhere, on a thread of their own
+    /// say ([`LateTrace::run`]), and handed back by [`Engine::join_late`].
+    /// There are some only if the configuration defers them.
+    pub fn take_late(&mut self) -> Vec<LateTrace> {
+        std::mem::take(&mut self.queued)
+    }
+
+    /// Takes a traced case back, follows it through what came meanwhile, and
+    /// tells what the past owed. A trace that is no longer wanted, as its case
+    /// was closed or changed, is dropped.
+    ///
+    /// # Errors
+    /// As [`Engine::apply`].
+    pub fn join_late(
+        &mut self,
+        trace: LateTrace,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), ApplyError> {
+        let wanted = self.cases.get(&trace.case).and_then(|case| case.waits_for);
+        if wanted != Some(trace.number) {
+            return Ok(());
+        }
+        let told_before = effects.len();
+        let joined = self.join(trace, effects).and_then(|accounts| self.review(accounts, effects));
+        joined.inspect_err(|_| effects.truncate(told_before))
+    }
+
+    /// Whether a case waits to be traced through the past.
+    pub fn has_late(&self) -> bool {
+        self.cases.values().any(|case| case.waits_for.is_some())
+    }
+
+    /// Traces a case anew, at once. Returns the accounts that it touches.
+    pub(super) fn retrace_now(
+        &mut self,
+        id: &str,
+        effects: &mut Vec<Effect>,
+    ) -> Result<BTreeSet<AccountId>, ApplyError> {
+        let trace = self.begin_late(id)?;
+        self.join(trace, effects)
+    }
+
+    /// Finishes a late trace. Returns the accounts that the case touches or
+    /// touched before.
+    fn join(
+        &mut self,
+        mut trace: LateTrace,
+        effects: &mut Vec<Effect>,
+    ) -> Result<BTreeSet<AccountId>, ApplyError> {
+        trace.segments = self.history.segments().to_vec();
+        trace.run()?;
+        let mut walk = trace.walk;
+        walk.grow(self.accounts.len());
+        let world = World { config: &self.config, labels: &self.labels };
+        walk.tail(&self.history.tail, world, &mut ());
+        walk.finish(&self.ledger);
+        let mut accounts = BTreeSet::new();
+        let old = self.cases.get_mut(&trace.case).map(|case| std::mem::take(&mut case.lanes));
+        for lane in old.unwrap_or_default() {
+            if let Some(lane) = self.tracer.close(lane, &self.ledger) {
+                accounts.extend(touched(&lane));
+            }
+        }
+        let findings = std::mem::take(&mut walk.notes.findings);
+        let lanes = walk.absorb_into(&mut self.tracer, &mut self.ledger);
+        for lane in &lanes {
+            accounts.extend(touched(self.tracer.lane(*lane)));
+        }
+        if let Some(head) = self.heads.iter().flatten().max_by_key(|head| head.timestamp_ms) {
+            self.check(lanes.iter().copied(), head)?;
+        }
+        if let Some(open) = self.cases.get_mut(&trace.case) {
+            open.lanes = lanes;
+            open.waits_for = None;
+            open.traced_at = self.history.blocks_len();
+        }
+        let before = self.journal.take_alerts(&trace.case);
+        self.tell(findings, effects)?;
+        self.retract_lost(before, effects);
+        Ok(accounts)
     }
 
     pub(super) fn close_case(
@@ -52,106 +198,77 @@ impl Engine {
         id: &str,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
-        let Some(ix) = self.lanes.remove(id) else {
+        let Some(case) = self.cases.remove(id) else {
             return Ok(());
         };
-        if let Some(lane) = self.tracer.close(ix) {
-            let accounts = lane.members.iter().chain(&lane.reached).copied().collect();
-            self.review(accounts, effects);
+        self.queued.retain(|queued| queued.case != id);
+        self.journal.take_alerts(id);
+        let mut accounts = BTreeSet::new();
+        for lane in case.lanes {
+            if let Some(lane) = self.tracer.close(lane, &self.ledger) {
+                accounts.extend(touched(&lane));
+            }
         }
-        Ok(())
+        self.review(accounts, effects)
     }
 
     /// A label that changes where tracing stops changes every case's past; any
     /// other may change who can act on a freeze.
-    pub(super) fn relabelled(
+    pub(super) fn set_label(
         &mut self,
-        account: AccountId,
-        before: Option<Label>,
+        account: AccountKey,
+        label: Option<Label>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
-        let now = self.labels.get(&account).filter(|label| label.stop).map(|label| &label.entity);
-        let before = before.as_ref().filter(|label| label.stop).map(|label| &label.entity);
+        let id = self.intern(account)?;
+        let labels = Arc::make_mut(&mut self.labels);
+        let stop = |label: Option<&Label>| {
+            label.filter(|label| label.stop).map(|label| label.entity.clone())
+        };
+        let now = stop(label.as_ref());
+        let before = match label {
+            Some(label) => labels.insert(id, label),
+            None => labels.remove(&id),
+        };
         if self.history.is_empty() {
             return Ok(());
         }
-        let mut accounts = BTreeSet::from([account]);
-        if now == before {
-            self.review(accounts, effects);
-            return Ok(());
-        }
-        let lanes: Vec<LaneIx> = self.lanes.values().copied().collect();
-        for ix in lanes {
-            let Some(lane) = self.tracer.close(ix) else {
-                continue;
-            };
-            let case = Arc::clone(&lane.case);
-            let wallets = self.wallets(&case)?;
-            accounts.append(&mut self.retrace(ix, case, &wallets, Some(lane), effects)?);
+        let mut accounts = BTreeSet::from([id]);
+        if now != stop(before.as_ref()) {
+            let cases: Vec<String> = self.cases.keys().cloned().collect();
+            for case in cases {
+                if self.config.defer_late && !self.history.segments().is_empty() {
+                    self.open_late(&case, effects)?;
+                } else {
+                    accounts.append(&mut self.retrace_now(&case, effects)?);
+                }
+            }
         }
         // Once all cases agree on the label, so that no account is told twice.
-        self.review(accounts, effects);
-        Ok(())
+        self.review(accounts, effects)
     }
 
-    /// Traces a case through the whole past, by a tracer of its own. Returns the
-    /// accounts that it touches or touched before.
-    fn retrace(
+    pub(super) fn review(
         &mut self,
-        ix: LaneIx,
-        case: Arc<Case>,
-        wallets: &[AccountId],
-        before: Option<Lane>,
+        accounts: BTreeSet<AccountId>,
         effects: &mut Vec<Effect>,
-    ) -> Result<BTreeSet<AccountId>, ApplyError> {
-        let Engine { config, graph, history, labels, .. } = &*self;
-        let world = World { config, graph, history, labels };
-        let mut past = Tracer::default();
-        past.book.grow(graph.account_count());
-        for (account, amount) in history.opening() {
-            past.open_balance(*account, *amount);
-        }
-        past.open(ix, case, config.policy, wallets);
-        let mut accounts = BTreeSet::new();
-        if let Some(before) = before {
-            past.lane_mut(ix).raised = before.raised;
-            accounts.extend(before.members.iter().chain(&before.reached).copied());
-        }
-        let mut told = Vec::new();
-        let mut notes = Notes::default();
-        for (block, meta) in (0..).zip(history.blocks()) {
-            if meta.has_events {
-                past.begin_block(meta.chain, meta.number);
-            }
-            for movement in history.movements(block, graph) {
-                past.apply(movement, world, block, &mut notes);
-                raise(&mut past, &mut notes, world, &mut told);
-            }
-            notes.touches.clear();
-        }
-        let lane = past.lane(ix);
-        accounts.extend(lane.members.iter().chain(&lane.reached).copied());
-        self.tracer.absorb(past, ix);
-        let head = BlockIx::try_from(self.history.blocks().len() - 1).expect("numbered");
-        self.check([ix], head)?;
-        for effect in &mut told {
-            if let Effect::Raise(alert) = effect {
-                alert.retroactive = true;
-            }
-        }
-        effects.append(&mut told);
-        Ok(accounts)
-    }
-
-    fn review(&mut self, accounts: BTreeSet<AccountId>, effects: &mut Vec<Effect>) {
-        let Engine { config, graph, history, labels, tracer, desk, heads, .. } = self;
-        let world = World { config, graph, history, labels };
+    ) -> Result<(), ApplyError> {
+        let mut accounts: Vec<(AccountKey, AccountId)> =
+            accounts.into_iter().map(|id| (self.accounts.key(id), id)).collect();
+        accounts.sort_unstable();
         let mut records = Vec::new();
-        for account in accounts {
-            if let Some(head) = heads[graph.account(account).chain.index()] {
-                desk.review(account, head, tracer, world, &mut records);
+        for (key, account) in accounts {
+            if let Some(head) = self.heads[key.chain.index()] {
+                let (mut sight, desk) = self.sight();
+                desk.review(account, &head, &mut sight, &mut records)?;
             }
         }
         effects.extend(records.into_iter().map(|record| Effect::Recommend(Box::new(record))));
+        self.note_desk();
+        Ok(())
     }
+}
+
+fn touched(lane: &Lane) -> impl Iterator<Item = AccountId> + '_ {
+    lane.members.iter().chain(&lane.reached).copied()
 }

@@ -1,28 +1,39 @@
 //! What can be read from the engine: tables, books, sizes, and an audit.
 
 use super::Engine;
-use crate::ledger::LaneIx;
-use crate::{AccountRow, ApplyError, CaseTotals, Chain, LedgerStats};
+use crate::trace::LaneIx;
+use crate::{AccountRow, ApplyError, CaseTotals, Chain, LedgerStats, Policy};
 
 impl Engine {
-    /// Every account that holds tainted units of a case, with the case's id;
-    /// in the order of case, chain and address.
+    /// The policies under which cases are traced; the first one leads.
+    pub fn policies(&self) -> &[Policy] {
+        &self.config.policies
+    }
+
+    /// Every account that holds tainted units of a case under the leading
+    /// policy, with the case's id; in the order of case, chain and address.
     pub fn taint_rows(&self) -> Vec<(String, AccountRow)> {
+        self.taint_rows_under(self.config.policies[0])
+    }
+
+    /// The same under any policy that cases are traced under. Under `poison`
+    /// every touched account, also an empty one.
+    pub fn taint_rows_under(&self, policy: Policy) -> Vec<(String, AccountRow)> {
         let mut rows = Vec::new();
-        for (id, ix) in &self.lanes {
-            let lane = self.tracer.lane(*ix);
+        for (id, ix) in self.lanes_under(policy) {
+            let lane = self.tracer.lane(ix);
             rows.extend(lane.members.iter().filter_map(|account| {
-                let taint = self.tracer.book.taint(*account, *ix)?;
-                let holding = self.tracer.book.holding(*account);
-                (taint.units > 0).then(|| {
+                let taint = self.tracer.taints.get(&self.ledger, *account, ix)?;
+                let holding = self.ledger.holding(*account);
+                (taint.units > 0 || policy == Policy::Poison).then(|| {
                     let row = AccountRow {
-                        account: self.graph.account(*account),
+                        account: self.accounts.key(*account),
                         balance: holding.balance,
                         tainted: taint.units,
                         hops: taint.hops,
                         frozen: holding.frozen,
                     };
-                    (id.clone(), row)
+                    (id.to_owned(), row)
                 })
             }));
         }
@@ -30,28 +41,53 @@ impl Engine {
         rows
     }
 
-    /// The books of every case, in the order of case ids.
+    /// The books of every case under the leading policy, in the order of case
+    /// ids.
     pub fn case_totals(&self) -> Vec<(String, CaseTotals)> {
+        self.case_totals_under(self.config.policies[0])
+    }
+
+    /// The same under any policy that cases are traced under.
+    pub fn case_totals_under(&self, policy: Policy) -> Vec<(String, CaseTotals)> {
         let totals =
-            |(id, ix): (&String, &LaneIx)| (id.clone(), self.tracer.lane(*ix).totals.clone());
-        self.lanes.iter().map(totals).collect()
+            |(id, ix): (&str, LaneIx)| (id.to_owned(), self.tracer.lane(ix).totals.clone());
+        self.lanes_under(policy).map(totals).collect()
+    }
+
+    /// The lane of each case under that policy; none while a case waits to be
+    /// traced through the past.
+    fn lanes_under(&self, policy: Policy) -> impl Iterator<Item = (&str, LaneIx)> {
+        let rank = self.config.policies.iter().position(|known| *known == policy);
+        self.cases.iter().filter_map(move |(id, case)| Some((id.as_str(), *case.lanes.get(rank?)?)))
     }
 
     /// Sizes and sums.
     pub fn stats(&self) -> LedgerStats {
         LedgerStats {
-            transfers: self.graph.transfer_count(),
-            opening_units: self.tracer.opening_units,
-            cases: self.lanes.len(),
+            transfers: self.history.transfers_len(),
+            opening_units: self.ledger.opening_units,
+            cases: self.cases.len(),
             ..self.stats
+        }
+    }
+
+    /// Transfers in memory, segments sealed, transfers in the graph and on
+    /// paths at hand, blocks that can be reverted.
+    pub fn memory(&self) -> MemoryStats {
+        let (graph_transfers, path_transfers) = self.graph.sizes();
+        MemoryStats {
+            tail_transfers: self.history.tail_len(),
+            segments: self.history.segments().len(),
+            graph_transfers,
+            path_transfers,
+            revertible_blocks: self.journal.len(),
         }
     }
 
     /// The last block of the chain that was applied, and its time in Unix
     /// milliseconds.
     pub fn head(&self, chain: Chain) -> Option<(u64, u64)> {
-        let block = self.history.block(self.heads[chain.index()]?);
-        Some((block.number, block.timestamp_ms))
+        self.heads[chain.index()].map(|block| (block.number, block.timestamp_ms))
     }
 
     /// Recomputes every case's held and frozen units from its accounts and
@@ -61,31 +97,54 @@ impl Engine {
     /// # Errors
     /// [`ApplyError::NotConserved`] names the case that does not add up.
     pub fn audit(&self) -> Result<(), ApplyError> {
-        for (id, ix) in &self.lanes {
-            let lane = self.tracer.lane(*ix);
-            let mut sums = CaseTotals::default();
-            for account in &lane.members {
-                let holding = self.tracer.book.holding(*account);
-                let units = self.tracer.book.taint(*account, *ix).map_or(0, |taint| taint.units);
-                if units > holding.balance {
+        for (id, case) in &self.cases {
+            for ix in &case.lanes {
+                if !self.adds_up(*ix) {
                     return Err(self.not_conserved(id));
                 }
-                *sums.class(holding.frozen) += u128::from(units);
-            }
-            let same = sums.held == lane.totals.held && sums.frozen == lane.totals.frozen;
-            if !same || !lane.totals.is_conserved() {
-                return Err(self.not_conserved(id));
             }
         }
         Ok(())
     }
 
+    fn adds_up(&self, ix: LaneIx) -> bool {
+        let lane = self.tracer.lane(ix);
+        let mut sums = CaseTotals::default();
+        for account in &lane.members {
+            let holding = self.ledger.holding(*account);
+            let taint = self.tracer.taints.get(&self.ledger, *account, ix);
+            let units = taint.map_or(0, |taint| taint.units);
+            let whole = taint.is_some_and(|taint| taint.whole);
+            if units > holding.balance || (whole && units != holding.balance) {
+                return false;
+            }
+            *sums.class(holding.frozen) += u128::from(units);
+        }
+        let same = sums.held == lane.totals.held && sums.frozen == lane.totals.frozen;
+        same && lane.is_conserved()
+    }
+
     fn not_conserved(&self, case: &str) -> ApplyError {
-        let last = self.history.blocks().last();
+        let last = self.heads.iter().flatten().max_by_key(|block| block.timestamp_ms);
         ApplyError::NotConserved {
             case: case.to_owned(),
             chain: last.map_or(Chain::Tron, |block| block.chain),
             block: last.map_or(0, |block| block.number),
         }
     }
+}
+
+/// What the engine holds in memory of the past.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryStats {
+    /// Transfers that are not sealed yet.
+    pub tail_transfers: usize,
+    /// Segments sealed.
+    pub segments: usize,
+    /// Transfers in the graph.
+    pub graph_transfers: usize,
+    /// Transfers on paths that were told, kept at hand.
+    pub path_transfers: usize,
+    /// Blocks that can still be reverted, and those applied since.
+    pub revertible_blocks: usize,
 }

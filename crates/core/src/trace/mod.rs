@@ -1,68 +1,53 @@
 //! Tracing: what each change of the ledger does to the taint of each case, as
 //! docs/semantics.md says it.
 //!
-//! A [`Tracer`] holds one [`Lane`] for each case over one [`Book`]. Lanes never
-//! look at each other, so a case opened late is traced through the past by a
-//! tracer of its own and then absorbed. What always holds: after each movement
-//! every lane is conserved.
+//! A [`Tracer`] holds one [`Lane`] for each case and policy. Lanes never look
+//! at each other, and a movement carries the balances around it, so a case
+//! opened late is traced through the past by a tracer of its own, which is then
+//! absorbed. What always holds: after each movement every lane is conserved;
+//! an account without taints costs two look-ups and nothing else.
 
+mod lane;
+mod runs;
+mod taints;
 mod transfer;
 
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
-use crate::graph::{AccountId, TransferGraph, TransferId};
-use crate::history::{BlockIx, History, Movement};
-use crate::ledger::{Book, CaseTotals, Holding, LaneIx};
-use crate::{AlertId, Amount, Case, Chain, EngineConfig, Label, Policy, Rule, Source, TxHash};
+pub use lane::CaseTotals;
+pub(crate) use lane::{Arrival, Lane, LaneIx, Node, ROOT};
+pub(crate) use runs::Runs;
+pub(crate) use taints::{Book, Taint, TaintList, Taints};
+pub(crate) use transfer::{Outcome, Parcel};
 
-/// The parent of a path's first transfer.
-pub(crate) const ROOT: u32 = u32::MAX;
+use crate::movement::{AccountId, BlockMeta, Debit, Movement, TransferId};
+use crate::{Amount, Attribution, Case, Chain, EngineConfig, Label, Policy, Rule, Source, TxHash};
 
-/// One transfer of a path, with the path that led to it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Node {
-    pub(crate) transfer: TransferId,
-    pub(crate) parent: u32,
-    pub(crate) tainted: Amount,
-}
-
-/// Tainted units that reached one account of a service.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
-    pub(crate) units: Amount,
-    pub(crate) hops: u32,
-    pub(crate) node: u32,
-}
-
-/// One case being traced.
-#[derive(Debug)]
-pub(crate) struct Lane {
-    pub(crate) case: Arc<Case>,
-    pub(crate) policy: Policy,
-    pub(crate) totals: CaseTotals,
-    pub(crate) nodes: Vec<Node>,
-    /// Accounts that ever had a taint entry, in order of first touch.
-    pub(crate) members: Vec<AccountId>,
-    /// Accounts of services that tainted units reached, in order of first touch.
-    pub(crate) reached: Vec<AccountId>,
-    pub(crate) arrivals: HashMap<AccountId, Arrival, FixedState>,
-    pub(crate) raised: HashSet<AlertId, FixedState>,
-}
+/// Labels by account.
+pub(crate) type Labels = HashMap<AccountId, Label, FixedState>;
 
 /// What a movement showed, before it is told as an alert.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Finding {
     pub(crate) lane: LaneIx,
     pub(crate) rule: Rule,
     pub(crate) subject: AccountId,
+    pub(crate) counterparty: AccountId,
     pub(crate) transfer: TransferId,
+    pub(crate) block: BlockMeta,
+    pub(crate) amount: Amount,
     pub(crate) tainted: Amount,
+    /// Units the subject holds afterwards, and tainted ones among them.
+    pub(crate) balance: Amount,
+    pub(crate) held: Amount,
     pub(crate) hops: u32,
     pub(crate) parent: u32,
     pub(crate) threshold: Option<Amount>,
+    /// What each policy says, where several trace the case.
+    pub(crate) attributions: Vec<Attribution>,
 }
 
 /// Why the freeze desk should look at an account.
@@ -82,56 +67,40 @@ pub(crate) enum Touch {
 pub(crate) struct Notes {
     pub(crate) findings: Vec<Finding>,
     pub(crate) touches: Vec<(AccountId, Touch)>,
+    /// What arrivals at services were before, for the journal.
+    pub(crate) arrivals: Vec<(LaneIx, AccountId, Option<Arrival>)>,
 }
 
 /// What tracing reads and never changes.
 #[derive(Clone, Copy)]
 pub(crate) struct World<'a> {
     pub(crate) config: &'a EngineConfig,
-    pub(crate) graph: &'a TransferGraph,
-    pub(crate) history: &'a History,
-    pub(crate) labels: &'a HashMap<AccountId, Label, FixedState>,
-}
-
-/// Tainted units of one case on their way.
-#[derive(Clone, Copy, Debug)]
-struct Parcel {
-    lane: LaneIx,
-    units: Amount,
-    hops: u32,
-    parent: u32,
-}
-
-/// A transfer being applied.
-#[derive(Clone, Copy)]
-struct Transit {
-    id: TransferId,
-    from: AccountId,
-    to: AccountId,
-    amount: Amount,
-    now_ms: u64,
+    pub(crate) labels: &'a Labels,
 }
 
 /// A wallet that becomes a source later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Pending {
-    since_block: u64,
-    lane: LaneIx,
-    account: AccountId,
+pub(crate) struct Pending {
+    pub(crate) since_block: u64,
+    pub(crate) lane: LaneIx,
+    pub(crate) account: AccountId,
 }
+
+/// A source transfer, as its case names it.
+pub(crate) type SourceTransfer = (Chain, TxHash, u32);
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Tracer {
-    pub(crate) book: Book,
-    lanes: Vec<Option<Lane>>,
+    lanes: Vec<Option<Box<Lane>>>,
+    pub(crate) taints: Taints,
     /// By chain, soonest last.
-    pending: [Vec<Pending>; 2],
-    source_transfers: HashMap<(Chain, TxHash, u32), Vec<LaneIx>, FixedState>,
-    parcels: Vec<Parcel>,
+    pub(crate) pending: [Vec<Pending>; 2],
+    source_transfers: HashMap<SourceTransfer, Vec<LaneIx>, FixedState>,
     /// Sources that became active and that nobody has looked at since.
-    woken: Vec<AccountId>,
-    pub(crate) opening_units: u128,
+    pub(crate) woken: Vec<AccountId>,
+    parcels: Vec<Parcel>,
+    stream: Vec<runs::Run>,
 }
 
 impl Tracer {
@@ -143,56 +112,44 @@ impl Tracer {
         self.lanes[ix as usize].as_mut().expect("taints name open lanes only")
     }
 
-    /// Open lanes in the order of their slots.
+    pub(crate) fn is_open(&self, ix: LaneIx) -> bool {
+        self.lanes.get(ix as usize).is_some_and(Option::is_some)
+    }
+
+    /// Open lanes in the order in which they were opened.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (LaneIx, &Lane)> {
-        (0..).zip(&self.lanes).filter_map(|(ix, lane)| Some((ix, lane.as_ref()?)))
+        (0..).zip(&self.lanes).filter_map(|(ix, lane)| Some((ix, lane.as_deref()?)))
     }
 
-    /// The lowest slot without a lane.
-    pub(crate) fn free_slot(&self) -> LaneIx {
-        let at = self.lanes.iter().position(Option::is_none).unwrap_or(self.lanes.len());
-        LaneIx::try_from(at).expect("fewer than 2^32 cases")
+    /// What the last movement carried, lane by lane.
+    pub(crate) fn parcels(&self) -> &[Parcel] {
+        &self.parcels
     }
 
-    /// Begins to trace a case. `accounts` are its wallet sources, interned.
+    /// Begins to trace a case under one policy. `wallets` are its wallet
+    /// sources, interned; all of them wait to be woken.
     pub(crate) fn open(
         &mut self,
         ix: LaneIx,
-        case: Arc<Case>,
+        case: &Arc<Case>,
         policy: Policy,
-        accounts: &[AccountId],
+        siblings: &Arc<[LaneIx]>,
+        wallets: &[AccountId],
     ) {
-        self.install(
-            ix,
-            Lane {
-                case: Arc::clone(&case),
-                policy,
-                totals: CaseTotals::default(),
-                nodes: Vec::new(),
-                members: Vec::new(),
-                reached: Vec::new(),
-                arrivals: HashMap::default(),
-                raised: HashSet::default(),
-            },
-        );
-        let mut wallets = accounts.iter();
+        self.install(ix, Box::new(Lane::new(Arc::clone(case), policy, Arc::clone(siblings))));
+        let mut wallets = wallets.iter();
         for source in &case.sources {
-            let Source::Wallet { account, since_block } = *source else {
-                continue;
-            };
-            let id = *wallets.next().expect("one id for each wallet source");
-            if since_block == 0 {
-                self.activate(ix, id);
-            } else {
-                let queue = &mut self.pending[account.chain.index()];
-                queue.push(Pending { since_block, lane: ix, account: id });
-                queue.sort_unstable_by(|a, b| b.cmp(a));
+            if let Source::Wallet { account: key, since_block } = *source {
+                let account = *wallets.next().expect("one id for each wallet source");
+                let pending = Pending { since_block, lane: ix, account };
+                self.pending[key.chain.index()].push(pending);
             }
         }
+        self.sort_pending();
     }
 
     /// Puts the lane into its slot and its source transfers into the index.
-    fn install(&mut self, ix: LaneIx, lane: Lane) {
+    fn install(&mut self, ix: LaneIx, lane: Box<Lane>) {
         for source in &lane.case.sources {
             if let Source::Transfer { chain, tx, log_index } = *source {
                 let lanes = self.source_transfers.entry((chain, tx, log_index)).or_default();
@@ -207,11 +164,17 @@ impl Tracer {
         self.lanes[ix as usize] = Some(lane);
     }
 
+    fn sort_pending(&mut self) {
+        for queue in &mut self.pending {
+            queue.sort_unstable_by(|a, b| b.cmp(a));
+        }
+    }
+
     /// Stops tracing a lane and forgets all that it tainted.
-    pub(crate) fn close(&mut self, ix: LaneIx) -> Option<Lane> {
+    pub(crate) fn close(&mut self, ix: LaneIx, book: &impl Book) -> Option<Box<Lane>> {
         let lane = self.lanes.get_mut(ix as usize)?.take()?;
         for account in &lane.members {
-            self.book.remove_taint(*account, ix);
+            self.taints.remove(book, *account, ix);
         }
         for queue in &mut self.pending {
             queue.retain(|pending| pending.lane != ix);
@@ -229,132 +192,140 @@ impl Tracer {
         Some(lane)
     }
 
-    /// Takes over a lane that another tracer followed through the same past.
-    pub(crate) fn absorb(&mut self, mut past: Tracer, ix: LaneIx) {
-        let lane = past.lanes[ix as usize].take().expect("the lane that was traced");
-        for account in &lane.members {
-            if let Some(taint) = past.book.taint(*account, ix) {
-                *self.book.taint_entry(*account, ix).0 = *taint;
+    /// Takes over all lanes that another tracer followed through the past.
+    pub(crate) fn absorb(&mut self, mut past: Tracer, theirs: &impl Book, ours: &mut impl Book) {
+        for (ix, lane) in (0..).zip(std::mem::take(&mut past.lanes)) {
+            let Some(lane) = lane else { continue };
+            for account in &lane.members {
+                if let Some(taint) = past.taints.get(theirs, *account, ix) {
+                    self.taints.put(ours, *account, *taint);
+                }
             }
+            self.install(ix, lane);
         }
         for (queue, more) in self.pending.iter_mut().zip(past.pending) {
             queue.extend(more);
-            queue.sort_unstable_by(|a, b| b.cmp(a));
         }
-        self.woken.extend(past.woken);
-        self.install(ix, lane);
+        self.sort_pending();
     }
 
-    /// Hands over the sources of a chain that became active since last asked.
-    pub(crate) fn take_woken(&mut self, chain: Chain, graph: &TransferGraph) -> Vec<AccountId> {
-        let here = |account: &mut AccountId| graph.account(*account).chain == chain;
-        self.woken.extract_if(.., here).collect()
+    /// Every source transfer of an open lane, in order.
+    pub(crate) fn source_transfers(&self) -> Vec<SourceTransfer> {
+        let mut all: Vec<SourceTransfer> = self.source_transfers.keys().copied().collect();
+        all.sort_unstable();
+        all
     }
 
-    /// Activates the sources whose time has come with an event of this block.
-    pub(crate) fn begin_block(&mut self, chain: Chain, number: u64) {
-        while let Some(next) = self.pending[chain.index()].last() {
-            if next.since_block > number {
-                break;
+    /// The lanes of which that transfer is a source.
+    pub(crate) fn marked(&self, chain: Chain, tx: TxHash, log_index: u32) -> &[LaneIx] {
+        if self.source_transfers.is_empty() {
+            return &[];
+        }
+        self.source_transfers.get(&(chain, tx, log_index)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Makes active the sources whose time has come with an event of block
+    /// `number`. What they hold by now is told by [`settle`](Self::settle).
+    pub(crate) fn wake(
+        &mut self,
+        chain: Chain,
+        number: u64,
+        book: &mut impl Book,
+    ) -> Vec<AccountId> {
+        let queue = &mut self.pending[chain.index()];
+        let due = queue.partition_point(|pending| pending.since_block > number);
+        let due: Vec<Pending> = queue.drain(due..).rev().collect();
+        for Pending { lane: ix, account, .. } in &due {
+            let (taint, new) = self.taints.entry(book, *account, *ix);
+            taint.source = true;
+            taint.whole = true;
+            taint.hops = 0;
+            taint.node = ROOT;
+            let lane = self.lane_mut(*ix);
+            lane.runs.remove(account);
+            if new {
+                lane.members.push(*account);
             }
-            let Pending { lane, account, .. } = *next;
-            self.pending[chain.index()].pop();
-            self.activate(lane, account);
+        }
+        let accounts: Vec<AccountId> = due.iter().map(|pending| pending.account).collect();
+        self.woken.extend(&accounts);
+        accounts
+    }
+
+    /// Taints whatever an active source holds beyond what is known of it.
+    pub(crate) fn settle(&mut self, account: AccountId, balance: Amount, book: &impl Book) {
+        let frozen = book.is_frozen(account);
+        for taint in self.taints.of_mut(book, account).iter_mut().filter(|taint| taint.source) {
+            let emitted = u128::from(balance - taint.units);
+            if emitted > 0 {
+                taint.units = balance;
+                let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
+                lane.totals.emitted += emitted;
+                *lane.totals.class(frozen) += emitted;
+            }
         }
     }
 
-    /// Credits units from before the first event.
-    pub(crate) fn open_balance(&mut self, account: AccountId, amount: Amount) {
-        self.credit_clean(account, amount);
-        self.opening_units += u128::from(amount);
-    }
-
-    /// Applies one movement of the block `block`.
+    /// Applies one movement of a block; `marks`: the lanes of which it is a
+    /// source.
     pub(crate) fn apply(
         &mut self,
-        movement: Movement,
+        movement: &Movement,
+        block: &BlockMeta,
+        marks: &[LaneIx],
+        book: &mut impl Book,
         world: World<'_>,
-        block: BlockIx,
         notes: &mut Notes,
     ) {
-        let now_ms = world.history.block(block).timestamp_ms;
-        match movement {
-            Movement::Transfer { id, from, to, amount } => {
-                self.transfer(Transit { id, from, to, amount, now_ms }, world, notes);
+        let now_ms = block.timestamp_ms;
+        self.parcels.clear();
+        match *movement {
+            Movement::Transfer(ref transfer) => {
+                self.transfer(transfer, block, marks, book, world, notes);
             }
-            Movement::Issue { to, amount } => {
-                self.credit_clean(to, amount);
-                self.touch_source(to, now_ms, notes);
+            Movement::Issue { to, amount, .. } => {
+                self.credit_clean(to, amount, now_ms, book, notes);
             }
-            Movement::Redeem { from, amount } => {
-                self.remove(from, amount, now_ms, |totals| &mut totals.redeemed);
-                self.touch(from, Touch::Left, notes);
+            Movement::Redeem { from, amount, debit } => {
+                self.remove(from, amount, debit, now_ms, book, |totals| &mut totals.redeemed);
+                self.touch(from, Touch::Left, book, notes);
             }
-            Movement::Destroy { account, amount } => {
-                self.remove(account, amount, now_ms, |totals| &mut totals.destroyed);
-                self.touch(account, Touch::Destroyed, notes);
+            Movement::Destroy { account, amount, debit } => {
+                self.remove(account, amount, debit, now_ms, book, |totals| &mut totals.destroyed);
+                self.touch(account, Touch::Destroyed, book, notes);
             }
             Movement::Freeze { account } => {
-                self.set_frozen(account, true);
-                self.touch(account, Touch::Frozen, notes);
+                self.reclass(account, true, book);
+                self.touch(account, Touch::Frozen, book, notes);
             }
             Movement::Release { account } => {
-                self.set_frozen(account, false);
-                self.touch(account, Touch::Released, notes);
+                self.reclass(account, false, book);
+                self.touch(account, Touch::Released, book, notes);
             }
         }
     }
 
-    fn touch(&self, account: AccountId, touch: Touch, notes: &mut Notes) {
-        if !self.book.taints(account).is_empty() {
+    fn touch(&self, account: AccountId, touch: Touch, book: &impl Book, notes: &mut Notes) {
+        if !self.taints.of(book, account).is_empty() {
             notes.touches.push((account, touch));
         }
     }
 
-    /// Clean units that reach a source are tainted there and then.
-    fn touch_source(&mut self, account: AccountId, now_ms: u64, notes: &mut Notes) {
-        for taint in self.book.taints_mut(account).iter_mut().filter(|taint| taint.source) {
+    /// Credits clean units: tainted there and then where everything is.
+    pub(crate) fn credit_clean(
+        &mut self,
+        account: AccountId,
+        amount: Amount,
+        now_ms: u64,
+        book: &impl Book,
+        notes: &mut Notes,
+    ) {
+        let frozen = book.is_frozen(account);
+        for taint in self.taints.of_mut(book, account).iter_mut().filter(|taint| taint.whole) {
+            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
+            transfer::credit_whole(taint, amount, 0, frozen, &mut lane.totals);
             taint.moved_ms = now_ms;
             notes.touches.push((account, Touch::Arrived));
-        }
-    }
-
-    fn activate(&mut self, ix: LaneIx, account: AccountId) {
-        let Holding { balance, frozen, .. } = *self.book.holding(account);
-        let lane = self.lanes[ix as usize].as_mut().expect("a lane opens before its sources");
-        let (taint, new) = self.book.taint_entry(account, ix);
-        if new {
-            lane.members.push(account);
-        }
-        let emitted = u128::from(balance - taint.units);
-        taint.units = balance;
-        taint.source = true;
-        taint.hops = 0;
-        taint.node = ROOT;
-        lane.totals.emitted += emitted;
-        *lane.totals.class(frozen) += emitted;
-        self.woken.push(account);
-    }
-
-    /// Credits new units: clean, unless the account is an active source.
-    fn credit_clean(&mut self, account: AccountId, amount: Amount) {
-        let holding = self.book.holding_mut(account);
-        holding.balance += amount;
-        let frozen = holding.frozen;
-        for taint in self.book.taints_mut(account).iter_mut().filter(|taint| taint.source) {
-            taint.units += amount;
-            let totals =
-                &mut self.lanes[taint.lane as usize].as_mut().expect("an open lane").totals;
-            totals.emitted += u128::from(amount);
-            *totals.class(frozen) += u128::from(amount);
-        }
-    }
-
-    /// Adds what the account must have held before our first event.
-    fn cover_shortfall(&mut self, account: AccountId, amount: Amount) {
-        let missing = amount.saturating_sub(self.book.holding(account).balance);
-        if missing > 0 {
-            self.open_balance(account, missing);
         }
     }
 
@@ -363,30 +334,34 @@ impl Tracer {
         &mut self,
         account: AccountId,
         amount: Amount,
+        debit: Debit,
         now_ms: u64,
+        book: &impl Book,
         bucket: fn(&mut CaseTotals) -> &mut u128,
     ) {
-        self.cover_shortfall(account, amount);
-        let Holding { balance, frozen, .. } = *self.book.holding(account);
-        for taint in self.book.taints_mut(account) {
+        let frozen = book.is_frozen(account);
+        for taint in self.taints.of_mut(book, account) {
+            self.stream.clear();
             let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
-            let moved = transfer::debit(taint, balance, amount, now_ms, lane.policy);
-            *lane.totals.class(frozen) -= u128::from(moved);
+            let moved = transfer::take(
+                taint,
+                lane,
+                account,
+                (debit, amount),
+                frozen,
+                now_ms,
+                &mut self.stream,
+            );
             *bucket(&mut lane.totals) += u128::from(moved);
         }
-        self.book.holding_mut(account).balance -= amount;
     }
 
-    fn set_frozen(&mut self, account: AccountId, frozen: bool) {
-        if self.book.holding(account).frozen == frozen {
-            return;
-        }
-        self.book.holding_mut(account).frozen = frozen;
-        for taint in self.book.taints(account) {
-            let totals =
-                &mut self.lanes[taint.lane as usize].as_mut().expect("an open lane").totals;
-            *totals.class(!frozen) -= u128::from(taint.units);
-            *totals.class(frozen) += u128::from(taint.units);
+    /// The account was frozen, or released.
+    fn reclass(&mut self, account: AccountId, frozen: bool, book: &impl Book) {
+        for taint in self.taints.of(book, account) {
+            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
+            *lane.totals.class(!frozen) -= u128::from(taint.units);
+            *lane.totals.class(frozen) += u128::from(taint.units);
         }
     }
 }

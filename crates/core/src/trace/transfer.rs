@@ -1,74 +1,190 @@
 //! One transfer: what the debit moves, and what becomes of it on arrival.
 
-use super::{Arrival, Finding, Node, Notes, Parcel, ROOT, Touch, Tracer, Transit, World};
-use crate::ledger::{Holding, Taint};
-use crate::{Amount, Policy, Rule};
+use std::ops::Range;
 
-/// Takes the tainted part of a debit of `amount` from a taint of an account
-/// that holds `balance`; returns the tainted units moved.
-pub(super) fn debit(
+use super::lane::{Arrival, Lane, LaneIx, Node, ROOT};
+use super::runs::{self, Run};
+use super::taints::{Book, Taint};
+use super::{CaseTotals, Finding, Notes, Touch, Tracer, World};
+use crate::movement::{AccountId, BlockMeta, Debit, Transfer};
+use crate::{Amount, Attribution, Policy, Rule};
+
+/// What becomes of tainted units on arrival: the rules of a credit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Rule 1: the receiver is an active source.
+    AtSource,
+    /// Rule 2: the receiver belongs to a service.
+    Service,
+    /// Rule 3: too far from the source.
+    Horizon,
+    /// Rule 4: too few.
+    Dust,
+    /// Rule 5.
+    Held,
+}
+
+/// Tainted units of one case on their way.
+#[derive(Clone, Debug)]
+pub(crate) struct Parcel {
+    pub(crate) lane: LaneIx,
+    pub(crate) units: Amount,
+    pub(crate) hops: u32,
+    /// The end of the path that led to the sender.
+    pub(crate) parent: u32,
+    /// Tainted units that the sender held before the debit.
+    pub(crate) sender_tainted: Amount,
+    /// Whether the transfer itself is a source.
+    pub(crate) marked: bool,
+    pub(crate) outcome: Outcome,
+    /// Where its runs stand in the stream; for ordered policies.
+    runs: Range<usize>,
+}
+
+/// Takes the tainted part of a debit of `amount` units out of a taint. Appends
+/// its runs to `stream` where the policy is an ordered one, and returns the
+/// tainted units moved.
+pub(super) fn take(
     taint: &mut Taint,
-    balance: Amount,
-    amount: Amount,
+    lane: &mut Lane,
+    account: AccountId,
+    (debit, amount): (Debit, Amount),
+    frozen: bool,
     now_ms: u64,
-    policy: Policy,
+    stream: &mut Vec<Run>,
 ) -> Amount {
-    if taint.units == 0 {
-        return 0;
+    if taint.whole && debit.missing > 0 {
+        credit_whole(taint, debit.missing, 0, frozen, &mut lane.totals);
     }
-    let moved = policy.moved(taint.units, balance, amount);
+    let moved = if taint.whole {
+        if lane.policy.is_ordered() {
+            stream.push(Run { start: 0, len: amount });
+        }
+        amount
+    } else if taint.units == 0 {
+        0
+    } else if lane.policy.is_ordered() {
+        take_runs(lane, account, debit, amount, stream)
+    } else {
+        lane.policy.moved(taint.units, debit.before, amount)
+    };
     if moved > 0 {
         taint.units -= moved;
         taint.moved_ms = now_ms;
+        *lane.totals.class(frozen) -= u128::from(moved);
     }
     moved
 }
 
+fn take_runs(
+    lane: &mut Lane,
+    account: AccountId,
+    debit: Debit,
+    amount: Amount,
+    stream: &mut Vec<Run>,
+) -> Amount {
+    let from = stream.len();
+    let held = lane.runs.get_mut(&account).expect("tainted units lie somewhere");
+    if lane.policy == Policy::Fifo {
+        held.take_oldest(debit, amount, stream);
+    } else {
+        held.take_newest(debit, amount, stream);
+    }
+    if held.is_empty() {
+        lane.runs.remove(&account);
+    }
+    runs::units(&stream[from..])
+}
+
+/// Credits an account of which everything is tainted; `arrived` of the units
+/// are tainted already.
+pub(super) fn credit_whole(
+    taint: &mut Taint,
+    amount: Amount,
+    arrived: Amount,
+    frozen: bool,
+    totals: &mut CaseTotals,
+) {
+    taint.units += amount;
+    *totals.class(frozen) += u128::from(amount);
+    if taint.source {
+        totals.emitted += u128::from(amount - arrived);
+    }
+}
+
+/// A transfer and where it happens.
+#[derive(Clone, Copy)]
+struct Transit<'a> {
+    transfer: &'a Transfer,
+    block: &'a BlockMeta,
+    world: World<'a>,
+}
+
 impl Tracer {
-    /// Applies a transfer of a positive amount between two accounts.
-    pub(super) fn transfer(&mut self, transit: Transit, world: World<'_>, notes: &mut Notes) {
-        let Transit { from, to, amount, .. } = transit;
-        self.cover_shortfall(from, amount);
-        let mut parcels = std::mem::take(&mut self.parcels);
-        parcels.clear();
-        self.collect(transit, &mut parcels, notes);
-        if !self.source_transfers.is_empty() {
-            self.mark_source_transfer(transit, world, &mut parcels);
+    pub(super) fn transfer(
+        &mut self,
+        transfer: &Transfer,
+        block: &BlockMeta,
+        marks: &[LaneIx],
+        book: &mut impl Book,
+        world: World<'_>,
+        notes: &mut Notes,
+    ) {
+        if book.slot(transfer.from) == 0 && book.slot(transfer.to) == 0 && marks.is_empty() {
+            return;
         }
-        self.book.holding_mut(from).balance -= amount;
-        self.book.holding_mut(to).balance += amount;
-        self.taint_sources(transit, &parcels);
-        self.touch_source(to, transit.now_ms, notes);
-        for parcel in &parcels {
-            self.deliver(*parcel, transit, world, notes);
+        let transit = Transit { transfer, block, world };
+        let told = notes.findings.len();
+        let mut parcels = std::mem::take(&mut self.parcels);
+        self.stream.clear();
+        self.collect(transit, book, &mut parcels, notes);
+        self.mark(transit, marks, &mut parcels);
+        self.reach_whole(transit, &parcels, book, notes);
+        for parcel in &mut parcels {
+            self.deliver(parcel, transit, book, notes);
         }
         self.parcels = parcels;
+        if notes.findings.len() > told {
+            self.attribute(told, book, notes);
+        }
     }
 
     /// Debits each taint of the sender.
-    fn collect(&mut self, transit: Transit, parcels: &mut Vec<Parcel>, notes: &mut Notes) {
-        let Transit { id, from, amount, now_ms, .. } = transit;
-        let Holding { balance, frozen, .. } = *self.book.holding(from);
-        for taint in self.book.taints_mut(from) {
+    fn collect(
+        &mut self,
+        transit: Transit<'_>,
+        book: &impl Book,
+        parcels: &mut Vec<Parcel>,
+        notes: &mut Notes,
+    ) {
+        let Transfer { from, amount, debit, .. } = *transit.transfer;
+        let frozen = book.is_frozen(from);
+        let now_ms = transit.block.timestamp_ms;
+        for taint in self.taints.of_mut(book, from) {
             let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
-            let units = debit(taint, balance, amount, now_ms, lane.policy);
-            *lane.totals.class(frozen) -= u128::from(units);
-            if units > 0 {
-                let hops = taint.hops.saturating_add(1);
-                parcels.push(Parcel { lane: taint.lane, units, hops, parent: taint.node });
+            let sender_tainted =
+                if taint.whole { taint.units + debit.missing } else { taint.units };
+            let runs = self.stream.len();
+            let units = take(taint, lane, from, (debit, amount), frozen, now_ms, &mut self.stream);
+            if units == 0 {
+                continue;
             }
+            let parcel = Parcel {
+                lane: taint.lane,
+                units,
+                hops: taint.hops.saturating_add(1),
+                parent: taint.node,
+                sender_tainted,
+                marked: false,
+                outcome: Outcome::Held,
+                runs: runs..self.stream.len(),
+            };
             if taint.source {
-                notes.findings.push(Finding {
-                    lane: taint.lane,
-                    rule: Rule::SourceMoved,
-                    subject: from,
-                    transfer: id,
-                    tainted: units,
-                    hops: 0,
-                    parent: ROOT,
-                    threshold: None,
-                });
+                let at_source = Parcel { hops: 0, parent: ROOT, ..parcel.clone() };
+                let state = (debit.before - amount, taint.units);
+                notes.findings.push(finding(Rule::SourceMoved, &at_source, transit, state, None));
             }
+            parcels.push(parcel);
         }
         if !parcels.is_empty() {
             notes.touches.push((from, Touch::Left));
@@ -76,113 +192,197 @@ impl Tracer {
     }
 
     /// Taints all that moves, for the lanes of which this transfer is a source.
-    fn mark_source_transfer(
-        &mut self,
-        transit: Transit,
-        world: World<'_>,
-        parcels: &mut Vec<Parcel>,
-    ) {
-        let (_, _, transfer, tx) = world.graph.transfer(transit.id);
-        let chain = world.graph.account(transit.from).chain;
-        let Some(lanes) = self.source_transfers.get(&(chain, tx, transfer.log_index)) else {
-            return;
-        };
-        for lane in lanes {
-            let parcel = Parcel { lane: *lane, units: transit.amount, hops: 1, parent: ROOT };
-            let clean = match parcels.binary_search_by_key(lane, |parcel| parcel.lane) {
-                Ok(at) => transit.amount - std::mem::replace(&mut parcels[at], parcel).units,
+    fn mark(&mut self, transit: Transit<'_>, marks: &[LaneIx], parcels: &mut Vec<Parcel>) {
+        let amount = transit.transfer.amount;
+        for ix in marks {
+            let runs = self.stream.len();
+            self.stream.push(Run { start: 0, len: amount });
+            let mut parcel = Parcel {
+                lane: *ix,
+                units: amount,
+                hops: 1,
+                parent: ROOT,
+                sender_tainted: 0,
+                marked: true,
+                outcome: Outcome::Held,
+                runs: runs..runs + 1,
+            };
+            let clean = match parcels.binary_search_by_key(ix, |parcel| parcel.lane) {
+                Ok(at) => {
+                    parcel.sender_tainted = parcels[at].sender_tainted;
+                    amount - std::mem::replace(&mut parcels[at], parcel).units
+                }
                 Err(at) => {
                     parcels.insert(at, parcel);
-                    transit.amount
+                    amount
                 }
             };
-            let totals = &mut self.lanes[*lane as usize].as_mut().expect("an open lane").totals;
-            totals.emitted += u128::from(clean);
+            self.lane_mut(*ix).totals.emitted += u128::from(clean);
         }
     }
 
-    /// Rule 1 of a credit: all that an active source receives is tainted.
-    fn taint_sources(&mut self, transit: Transit, parcels: &[Parcel]) {
-        let frozen = self.book.holding(transit.to).frozen;
-        for taint in self.book.taints_mut(transit.to).iter_mut().filter(|taint| taint.source) {
+    /// Credits the receiver where all that it holds is tainted (rule 1, and
+    /// accounts touched under `poison`).
+    fn reach_whole(
+        &mut self,
+        transit: Transit<'_>,
+        parcels: &[Parcel],
+        book: &impl Book,
+        notes: &mut Notes,
+    ) {
+        let Transfer { to, amount, .. } = *transit.transfer;
+        let frozen = book.is_frozen(to);
+        for taint in self.taints.of_mut(book, to).iter_mut().filter(|taint| taint.whole) {
             let arrived = parcels
                 .binary_search_by_key(&taint.lane, |parcel| parcel.lane)
                 .map_or(0, |at| parcels[at].units);
-            taint.units += transit.amount;
-            let totals =
-                &mut self.lanes[taint.lane as usize].as_mut().expect("an open lane").totals;
-            totals.emitted += u128::from(transit.amount - arrived);
-            *totals.class(frozen) += u128::from(transit.amount);
+            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
+            credit_whole(taint, amount, arrived, frozen, &mut lane.totals);
+            taint.moved_ms = transit.block.timestamp_ms;
+            notes.touches.push((to, Touch::Arrived));
         }
     }
 
-    /// Rules 2 to 5 of a credit.
-    fn deliver(&mut self, parcel: Parcel, transit: Transit, world: World<'_>, notes: &mut Notes) {
-        let to = transit.to;
-        if self.book.taint(to, parcel.lane).is_some_and(|taint| taint.source) {
+    /// The rules of a credit: the first that applies decides.
+    fn deliver(
+        &mut self,
+        parcel: &mut Parcel,
+        transit: Transit<'_>,
+        book: &mut impl Book,
+        notes: &mut Notes,
+    ) {
+        let to = transit.transfer.to;
+        if self.taints.get(book, to, parcel.lane).is_some_and(|taint| taint.source) {
+            parcel.outcome = Outcome::AtSource;
             return;
         }
         let units = u128::from(parcel.units);
         let lane = self.lanes[parcel.lane as usize].as_mut().expect("an open lane");
-        if let Some(label) = world.labels.get(&to).filter(|label| label.stop) {
+        if let Some(label) = transit.world.labels.get(&to).filter(|label| label.stop) {
+            parcel.outcome = Outcome::Service;
             *lane.totals.services.entry(label.entity.clone()).or_default() += units;
-            self.arrive_at_service(parcel, transit, world, notes);
+            self.arrive_at_service(parcel, transit, notes);
         } else if lane.case.max_hops.is_some_and(|most| parcel.hops > most) {
+            parcel.outcome = Outcome::Horizon;
             lane.totals.horizon += units;
         } else if parcel.units < lane.case.min_units {
+            parcel.outcome = Outcome::Dust;
             lane.totals.dust += units;
         } else {
-            self.hold(parcel, transit, world, notes);
+            self.hold(parcel, transit, book, notes);
         }
     }
 
-    fn arrive_at_service(
-        &mut self,
-        parcel: Parcel,
-        transit: Transit,
-        world: World<'_>,
-        notes: &mut Notes,
-    ) {
+    fn arrive_at_service(&mut self, parcel: &Parcel, transit: Transit<'_>, notes: &mut Notes) {
+        let Transfer { to, amount, to_before, .. } = *transit.transfer;
         let lane = self.lanes[parcel.lane as usize].as_mut().expect("an open lane");
-        let arrival = lane.arrivals.entry(transit.to).or_insert_with(|| {
-            lane.reached.push(transit.to);
+        let before = lane.arrivals.get(&to).copied();
+        notes.arrivals.push((parcel.lane, to, before));
+        let mut arrival = before.unwrap_or_else(|| {
+            lane.reached.push(to);
             Arrival { units: 0, hops: u32::MAX, node: ROOT }
         });
         // A total above 2^64 units cannot be of genuine USDT; the bucket is exact.
         arrival.units = arrival.units.saturating_add(parcel.units);
         if parcel.hops < arrival.hops {
             arrival.hops = parcel.hops;
-            arrival.node = push_node(&mut lane.nodes, parcel, transit);
+            arrival.node = lane.push_node(node(parcel, transit));
         }
-        if parcel.units >= world.config.alert_min_units {
-            notes.findings.push(finding(Rule::CashOut, parcel, transit, None));
+        lane.arrivals.insert(to, arrival);
+        if parcel.units >= transit.world.config.alert_min_units {
+            let state = (to_before + amount, 0);
+            notes.findings.push(finding(Rule::CashOut, parcel, transit, state, None));
         }
-        notes.touches.push((transit.to, Touch::Arrived));
+        notes.touches.push((to, Touch::Arrived));
     }
 
     /// Rule 5: the units are tainted at the receiver.
-    fn hold(&mut self, parcel: Parcel, transit: Transit, world: World<'_>, notes: &mut Notes) {
-        let frozen = self.book.holding(transit.to).frozen;
+    fn hold(
+        &mut self,
+        parcel: &Parcel,
+        transit: Transit<'_>,
+        book: &mut impl Book,
+        notes: &mut Notes,
+    ) {
+        let Transfer { to, amount, to_before, .. } = *transit.transfer;
+        let config = transit.world.config;
         let lane = self.lanes[parcel.lane as usize].as_mut().expect("an open lane");
-        let (taint, new) = self.book.taint_entry(transit.to, parcel.lane);
+        let (taint, new) = self.taints.entry(book, to, parcel.lane);
         if new {
-            lane.members.push(transit.to);
+            lane.members.push(to);
         }
-        if taint.units == 0 || parcel.hops < taint.hops {
+        if new || (!taint.whole && taint.units == 0) || parcel.hops < taint.hops {
             taint.hops = parcel.hops;
-            taint.node = push_node(&mut lane.nodes, parcel, transit);
+            taint.node = lane.push_node(node(parcel, transit));
         }
-        taint.units += parcel.units;
-        taint.moved_ms = transit.now_ms;
-        *lane.totals.class(frozen) += u128::from(parcel.units);
-        if !taint.told && parcel.units >= world.config.alert_min_units {
+        if !taint.whole {
+            let poisoned = lane.policy == Policy::Poison;
+            let arrived = if poisoned { to_before + amount } else { parcel.units };
+            taint.units += arrived;
+            taint.whole = poisoned;
+            *lane.totals.class(book.is_frozen(to)) += u128::from(arrived);
+            if lane.policy.is_ordered() {
+                let runs = &self.stream[parcel.runs.clone()];
+                lane.runs.entry(to).or_default().put(to_before, runs);
+            }
+        }
+        taint.moved_ms = transit.block.timestamp_ms;
+        let state = (to_before + amount, taint.units);
+        if !taint.told && parcel.units >= config.alert_min_units {
             taint.told = true;
-            notes.findings.push(finding(Rule::FirstReceipt, parcel, transit, None));
+            notes.findings.push(finding(Rule::FirstReceipt, parcel, transit, state, None));
         }
-        if let Some(threshold) = reach_threshold(taint, &world.config.thresholds) {
-            notes.findings.push(finding(Rule::Threshold, parcel, transit, Some(threshold)));
+        if let Some(threshold) = reach_threshold(taint, &config.thresholds) {
+            notes.findings.push(finding(Rule::Threshold, parcel, transit, state, Some(threshold)));
         }
-        notes.touches.push((transit.to, Touch::Arrived));
+        notes.touches.push((to, Touch::Arrived));
+    }
+
+    /// Brings the findings of one movement, from `told` on, into the order of
+    /// case and rule; of several policies that find the same the first speaks,
+    /// and says what each of them attributes.
+    fn attribute(&self, told: usize, book: &impl Book, notes: &mut Notes) {
+        let found = &mut notes.findings[told..];
+        found.sort_by(|a, b| {
+            let key = |finding: &Finding| {
+                let lane = self.lane(finding.lane);
+                let rank = lane.siblings.iter().position(|ix| *ix == finding.lane);
+                (lane.case.id.as_str(), finding.rule, finding.threshold, rank)
+            };
+            key(a).cmp(&key(b))
+        });
+        let mut last: Option<(LaneIx, Rule, Option<Amount>)> = None;
+        let mut at = told;
+        while let Some(finding) = notes.findings.get_mut(at) {
+            let siblings = &self.lane(finding.lane).siblings;
+            if siblings.len() > 1 {
+                let this = Some((siblings[0], finding.rule, finding.threshold));
+                if last == this {
+                    notes.findings.remove(at);
+                    continue;
+                }
+                last = this;
+                finding.attributions = self.attributions(siblings, finding.subject, book);
+            }
+            at += 1;
+        }
+    }
+
+    fn attributions(
+        &self,
+        siblings: &[LaneIx],
+        subject: AccountId,
+        book: &impl Book,
+    ) -> Vec<Attribution> {
+        let attribution = |ix: &LaneIx| Attribution {
+            policy: self.lane(*ix).policy,
+            tainted: self
+                .parcels
+                .binary_search_by_key(ix, |parcel| parcel.lane)
+                .map_or(0, |at| self.parcels[at].units),
+            held: self.taints.get(book, subject, *ix).map_or(0, |taint| taint.units),
+        };
+        siblings.iter().map(attribution).collect()
     }
 }
 
@@ -196,22 +396,34 @@ fn reach_threshold(taint: &mut Taint, thresholds: &[Amount]) -> Option<Amount> {
     Some(thresholds[reached - 1])
 }
 
-fn push_node(nodes: &mut Vec<Node>, parcel: Parcel, transit: Transit) -> u32 {
-    let ix = u32::try_from(nodes.len()).expect("fewer nodes than transfers");
-    nodes.push(Node { transfer: transit.id, parent: parcel.parent, tainted: parcel.units });
-    ix
+fn node(parcel: &Parcel, transit: Transit<'_>) -> Node {
+    Node { transfer: transit.transfer.id, parent: parcel.parent, tainted: parcel.units }
 }
 
-fn finding(rule: Rule, parcel: Parcel, transit: Transit, threshold: Option<Amount>) -> Finding {
-    let Parcel { lane, units, hops, parent } = parcel;
+/// `state`: what the subject holds afterwards, and tainted units among that.
+fn finding(
+    rule: Rule,
+    parcel: &Parcel,
+    transit: Transit<'_>,
+    state: (Amount, Amount),
+    threshold: Option<Amount>,
+) -> Finding {
+    let Transfer { id, from, to, amount, .. } = *transit.transfer;
+    let (subject, counterparty) = if rule == Rule::SourceMoved { (from, to) } else { (to, from) };
     Finding {
-        lane,
+        lane: parcel.lane,
         rule,
-        subject: transit.to,
-        transfer: transit.id,
-        tainted: units,
-        hops,
-        parent,
+        subject,
+        counterparty,
+        transfer: id,
+        block: *transit.block,
+        amount,
+        tainted: parcel.units,
+        balance: state.0,
+        held: state.1,
+        hops: parcel.hops,
+        parent: parcel.parent,
         threshold,
+        attributions: Vec::new(),
     }
 }

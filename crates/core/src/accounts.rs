@@ -1,0 +1,80 @@
+//! The accounts that were ever named, and their dense ids.
+//!
+//! What always holds: ids rise in order of first sight and are never taken
+//! back; the index is never iterated, so no order depends on hashing.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+use crate::AccountKey;
+use crate::movement::AccountId;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    keys: Vec<AccountKey>,
+    /// Ids by the hash of their key: 4 bytes each, the key stands in `keys`.
+    ids: HashTable<AccountId>,
+    hasher: FixedState,
+}
+
+impl Accounts {
+    /// The account's id, given on first sight; `None` when 32 bits cannot name
+    /// one more.
+    pub(crate) fn intern(&mut self, key: AccountKey) -> Option<AccountId> {
+        let hash = self.hasher.hash_one(key);
+        let keys = &self.keys;
+        if let Some(id) = self.ids.find(hash, |id| keys[id.index()] == key) {
+            return Some(*id);
+        }
+        let id = AccountId(u32::try_from(self.keys.len()).ok().filter(|id| *id < u32::MAX)?);
+        self.keys.push(key);
+        let Accounts { keys, ids, hasher } = self;
+        ids.insert_unique(hash, id, |id| hasher.hash_one(keys[id.index()]));
+        Some(id)
+    }
+
+    /// The account's id, if it was ever named.
+    pub(crate) fn find(&self, key: AccountKey) -> Option<AccountId> {
+        let hash = self.hasher.hash_one(key);
+        self.ids.find(hash, |id| self.keys[id.index()] == key).copied()
+    }
+
+    pub(crate) fn key(&self, id: AccountId) -> AccountKey {
+        self.keys[id.index()]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// All keys, by id.
+    pub(crate) fn keys(&self) -> &[AccountKey] {
+        &self.keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Address, Chain};
+
+    #[test]
+    fn gives_ids_in_order_of_first_sight() {
+        let mut accounts = Accounts::default();
+        let key = |chain, byte| AccountKey { chain, address: Address([byte; 20]) };
+        for round in 0..2 {
+            for byte in 0..200 {
+                let id = accounts.intern(key(Chain::Tron, byte)).expect("room");
+                assert_eq!(id, AccountId(u32::from(byte)), "round {round}");
+            }
+        }
+        assert_eq!(accounts.intern(key(Chain::Ethereum, 0)), Some(AccountId(200)));
+        assert_eq!(accounts.find(key(Chain::Tron, 7)), Some(AccountId(7)));
+        assert_eq!(accounts.find(key(Chain::Ethereum, 7)), None);
+        assert_eq!(accounts.len(), 201);
+        assert_eq!(size_of::<AccountKey>(), 21);
+    }
+}

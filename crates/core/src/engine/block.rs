@@ -1,0 +1,321 @@
+//! A block: its events move units, each case is traced, the desk looks.
+
+use std::collections::BTreeSet;
+
+use super::{ApplyError, Engine};
+use crate::graph::Edge;
+use crate::journal::{AccountWas, Entry, LaneWas};
+use crate::movement::{AccountId, BlockMeta, Mark, Movement, NO_LOG_INDEX, Transfer};
+use crate::trace::{LaneIx, Touch, World};
+use crate::{
+    AccountKey, Action, Address, Amount, Block, Chain, Effect, LedgerEvent, Refusal, RefusedEvent,
+};
+
+/// What the accounts of an event do to each other.
+enum Outcome {
+    Nothing,
+    Refused(Refusal),
+    Moved(Movement),
+}
+
+impl Engine {
+    pub(super) fn commit(
+        &mut self,
+        block: Block,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), ApplyError> {
+        let meta = self.begin(&block)?;
+        let mut touches = self.wake(&meta);
+        let mut lanes = BTreeSet::new();
+        for event in &block.events {
+            let mark = Mark {
+                tx: event.tx,
+                log_index: event.log_index.unwrap_or(NO_LOG_INDEX),
+                position: event.position,
+            };
+            match self.record(block.chain, event, mark)? {
+                Outcome::Nothing => {}
+                Outcome::Refused(reason) => effects.push(refusal(&meta, event, reason)),
+                Outcome::Moved(movement) => {
+                    self.trace(&movement, mark, &meta, &mut lanes, effects)?;
+                    touches.append(&mut self.notes.touches);
+                }
+            }
+        }
+        for (account, _) in &touches {
+            let taints = self.tracer.taints.of(&self.ledger, *account);
+            lanes.extend(taints.iter().map(|taint| taint.lane));
+        }
+        self.check(lanes, &meta)?;
+        self.recommend(&meta, &touches, effects)?;
+        self.end(block)
+    }
+
+    /// Gives the block its place.
+    fn begin(&mut self, block: &Block) -> Result<BlockMeta, ApplyError> {
+        let Block { chain, number, hash, timestamp_ms, .. } = *block;
+        if let Some(head) = self.head_number(chain).filter(|head| number <= *head) {
+            return Err(ApplyError::OutOfOrder { chain, block: number, head });
+        }
+        let moves = |event: &LedgerEvent| !matches!(event.action, Action::Multisig(_));
+        let has_events = block.events.iter().any(moves);
+        let meta = BlockMeta { chain, number, hash, timestamp_ms, has_events };
+        let ix = self.history.tail.begin_block(meta).ok_or(ApplyError::Full)?;
+        let head = self.heads[chain.index()].replace(meta);
+        let is_final = !self.config.revertible
+            || self.finals[chain.index()].is_some_and(|last| number <= last);
+        if !is_final || !self.journal.is_empty() {
+            let shell = Block { chain, number, hash, timestamp_ms, events: Vec::new() };
+            let sums = (self.stats, self.ledger.opening_units);
+            let woken = self.tracer.woken.clone();
+            self.journal.push(Entry::new(shell, ix, is_final, head, sums, woken));
+        }
+        Ok(meta)
+    }
+
+    /// Makes active the sources whose time has come; the desk looks at them.
+    fn wake(&mut self, block: &BlockMeta) -> Vec<(AccountId, Touch)> {
+        if block.has_events {
+            self.note_pending(block);
+            for account in self.tracer.wake(block.chain, block.number, &mut self.ledger) {
+                let balance = self.ledger.holding(account).balance;
+                self.tracer.settle(account, balance, &self.ledger);
+            }
+        }
+        let accounts = &self.accounts;
+        let here = |account: &mut AccountId| accounts.key(*account).chain == block.chain;
+        self.tracer.woken.extract_if(.., here).map(|id| (id, Touch::Woken)).collect()
+    }
+
+    fn note_pending(&mut self, block: &BlockMeta) {
+        if self.journal.is_empty() {
+            return;
+        }
+        let queue = &self.tracer.pending[block.chain.index()];
+        let due = queue.partition_point(|pending| pending.since_block > block.number);
+        if due == queue.len() {
+            return;
+        }
+        let waking: Vec<_> = queue[due..].to_vec();
+        let queue = queue.clone();
+        for pending in waking {
+            self.note(pending.account);
+            self.note_lane(pending.lane);
+        }
+        if let Some(entry) = self.journal.newest() {
+            entry.pending = Some(queue);
+        }
+    }
+
+    /// Remembers what the account is, before the block changes it.
+    fn note(&mut self, account: AccountId) {
+        let Some(entry) = self.journal.newest() else { return };
+        if !entry.is_new(account) {
+            return;
+        }
+        let taints = self.tracer.taints.of(&self.ledger, account);
+        let runs = |taint: &crate::trace::Taint| {
+            let runs = self.tracer.lane(taint.lane).runs.get(&account)?;
+            Some((taint.lane, runs.clone()))
+        };
+        entry.accounts.push(AccountWas {
+            account,
+            holding: *self.ledger.holding(account),
+            taints: taints.into(),
+            runs: taints.iter().filter_map(runs).collect(),
+        });
+        let lanes: Vec<LaneIx> = taints.iter().map(|taint| taint.lane).collect();
+        for lane in lanes {
+            self.note_lane(lane);
+        }
+    }
+
+    fn note_lane(&mut self, ix: LaneIx) {
+        let Some(entry) = self.journal.newest() else { return };
+        if !entry.is_new_lane(ix) {
+            return;
+        }
+        let lane = self.tracer.lane(ix);
+        entry.lanes.push(LaneWas {
+            lane: ix,
+            totals: lane.totals.clone(),
+            nodes: lane.nodes.len(),
+            members: lane.members.len(),
+            reached: lane.reached.len(),
+        });
+    }
+
+    /// Moves the units of an event, and gives it its place in the history.
+    fn record(
+        &mut self,
+        chain: Chain,
+        event: &LedgerEvent,
+        mark: Mark,
+    ) -> Result<Outcome, ApplyError> {
+        let outcome = match event.action {
+            Action::Multisig(_) => Outcome::Nothing,
+            Action::Transfer { from, to, amount } => {
+                let (from, to) = (self.name(chain, from)?, self.name(chain, to)?);
+                self.record_transfer(from, to, amount)?
+            }
+            Action::Issue { to, amount } => {
+                let to = self.name(chain, to)?;
+                match amount {
+                    0 => Outcome::Nothing,
+                    _ if self.ledger.overflows(to, amount) => {
+                        Outcome::Refused(Refusal::BalanceOverflow)
+                    }
+                    _ => {
+                        let before = self.ledger.credit(to, amount);
+                        Outcome::Moved(Movement::Issue { to, amount, before })
+                    }
+                }
+            }
+            Action::Redeem { from, amount } => {
+                let from = self.name(chain, from)?;
+                self.burn(from, amount, |debit| Movement::Redeem { from, amount, debit })
+            }
+            Action::Destroy { account, amount } => {
+                let account = self.name(chain, account)?;
+                self.burn(account, amount, |debit| Movement::Destroy { account, amount, debit })
+            }
+            Action::BlacklistAdd { account } => {
+                let account = self.name(chain, account)?;
+                self.set_frozen(account, true)
+            }
+            Action::BlacklistRemove { account } => {
+                let account = self.name(chain, account)?;
+                self.set_frozen(account, false)
+            }
+        };
+        if let Outcome::Moved(movement) = outcome {
+            self.history.tail.push(movement, mark);
+        }
+        Ok(outcome)
+    }
+
+    fn name(&mut self, chain: Chain, address: Address) -> Result<AccountId, ApplyError> {
+        let id = self.intern(AccountKey { chain, address })?;
+        if !self.journal.is_empty() {
+            self.note(id);
+        }
+        self.see(id);
+        Ok(id)
+    }
+
+    fn record_transfer(
+        &mut self,
+        from: AccountId,
+        to: AccountId,
+        amount: Amount,
+    ) -> Result<Outcome, ApplyError> {
+        if amount == 0 || from == to {
+            self.stats.zero_transfers += u64::from(amount == 0);
+            self.stats.self_transfers += u64::from(from == to);
+            return Ok(Outcome::Nothing);
+        }
+        if self.ledger.overflows(to, amount) {
+            return Ok(Outcome::Refused(Refusal::BalanceOverflow));
+        }
+        let (_, id) = self.history.tail.next().ok_or(ApplyError::Full)?;
+        let debit = self.ledger.debit(from, amount);
+        let to_before = self.ledger.credit(to, amount);
+        self.graph.append(from, to, Edge { id, amount });
+        let transfer = Transfer { id, from, to, amount, debit, to_before };
+        Ok(Outcome::Moved(Movement::Transfer(transfer)))
+    }
+
+    fn burn(
+        &mut self,
+        account: AccountId,
+        amount: Amount,
+        movement: impl FnOnce(crate::movement::Debit) -> Movement,
+    ) -> Outcome {
+        if amount == 0 {
+            return Outcome::Nothing;
+        }
+        Outcome::Moved(movement(self.ledger.debit(account, amount)))
+    }
+
+    fn set_frozen(&mut self, account: AccountId, frozen: bool) -> Outcome {
+        let holding = self.ledger.holding_mut(account);
+        if std::mem::replace(&mut holding.frozen, frozen) == frozen {
+            return Outcome::Nothing;
+        }
+        Outcome::Moved(if frozen {
+            Movement::Freeze { account }
+        } else {
+            Movement::Release { account }
+        })
+    }
+
+    /// Traces a movement and tells what it showed.
+    fn trace(
+        &mut self,
+        movement: &Movement,
+        mark: Mark,
+        block: &BlockMeta,
+        lanes: &mut BTreeSet<LaneIx>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), ApplyError> {
+        let marks = self.tracer.marked(block.chain, mark.tx, mark.log_index).to_vec();
+        for lane in &marks {
+            self.note_lane(*lane);
+            lanes.insert(*lane);
+        }
+        let Engine { config, labels, tracer, ledger, notes, .. } = self;
+        let world = World { config, labels };
+        tracer.apply(movement, block, &marks, ledger, world, notes);
+        match self.journal.newest() {
+            Some(entry) => entry.arrivals.append(&mut self.notes.arrivals),
+            None => self.notes.arrivals.clear(),
+        }
+        if self.notes.findings.is_empty() {
+            return Ok(());
+        }
+        let findings = std::mem::take(&mut self.notes.findings);
+        self.tell(findings, effects)
+    }
+
+    fn recommend(
+        &mut self,
+        block: &BlockMeta,
+        touches: &[(AccountId, Touch)],
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), ApplyError> {
+        let mut records = Vec::new();
+        let (mut sight, desk) = self.sight();
+        desk.end_block(block, touches, &mut sight, &mut records)?;
+        effects.extend(records.into_iter().map(|record| Effect::Recommend(Box::new(record))));
+        self.note_desk();
+        Ok(())
+    }
+
+    /// Hands the desk's changes to the journal, as part of the newest block.
+    pub(super) fn note_desk(&mut self) {
+        let mut changes = self.desk.take_changes();
+        if let Some(entry) = self.journal.newest() {
+            entry.desk.append(&mut changes);
+        }
+    }
+
+    /// Closes the block's entry, and seals what is final and enough.
+    fn end(&mut self, block: Block) -> Result<(), ApplyError> {
+        if let Some(entry) = self.journal.newest() {
+            entry.close();
+            entry.block = block;
+        }
+        let end = self.journal.first().unwrap_or(self.history.blocks_len());
+        Ok(self.history.seal_due(end, &self.accounts)?)
+    }
+}
+
+fn refusal(block: &BlockMeta, event: &LedgerEvent, reason: Refusal) -> Effect {
+    Effect::Refuse(RefusedEvent {
+        chain: block.chain,
+        block: block.number,
+        timestamp_ms: block.timestamp_ms,
+        event: *event,
+        reason,
+    })
+}

@@ -1,0 +1,136 @@
+//! The newest part of the past, in memory: blocks that are not sealed yet.
+//!
+//! What always holds: block and transfer ids rise without gaps; the newest
+//! blocks can be taken off, the oldest sealed, and the rest keeps its ids.
+
+use crate::movement::{BlockIx, BlockMeta, Mark, Movement, Transfer, TransferId};
+
+/// A block of the tail, and where its movements begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TailBlock {
+    pub(crate) meta: BlockMeta,
+    /// Transfers and other movements of the tail before this block.
+    pub(crate) transfers_before: usize,
+    others_before: usize,
+}
+
+/// A movement that is not a transfer, with the transfers of the tail before it.
+#[derive(Clone, Copy, Debug)]
+struct Other {
+    transfers_before: usize,
+    movement: Movement,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
+    pub(crate) first_transfer: u32,
+    pub(crate) first_block: BlockIx,
+    blocks: Vec<TailBlock>,
+    transfers: Vec<(Transfer, Mark)>,
+    others: Vec<Other>,
+}
+
+impl Tail {
+    /// A tail that goes on after so many sealed transfers and blocks.
+    pub(crate) fn after(first_transfer: u32, first_block: BlockIx) -> Tail {
+        Tail { first_transfer, first_block, ..Tail::default() }
+    }
+
+    pub(crate) fn blocks(&self) -> &[TailBlock] {
+        &self.blocks
+    }
+
+    pub(crate) fn transfers(&self) -> &[(Transfer, Mark)] {
+        &self.transfers
+    }
+
+    /// The rank of the next block and the id of the next transfer; `None` when
+    /// 32 bits cannot number it.
+    pub(crate) fn next(&self) -> Option<(BlockIx, TransferId)> {
+        let block = self.first_block.checked_add(u32::try_from(self.blocks.len()).ok()?)?;
+        let transfer =
+            self.first_transfer.checked_add(u32::try_from(self.transfers.len()).ok()?)?;
+        (block < u32::MAX && transfer < u32::MAX).then_some((block, TransferId(transfer)))
+    }
+
+    /// Begins a block.
+    pub(crate) fn begin_block(&mut self, meta: BlockMeta) -> Option<BlockIx> {
+        let (ix, _) = self.next()?;
+        let (transfers_before, others_before) = (self.transfers.len(), self.others.len());
+        self.blocks.push(TailBlock { meta, transfers_before, others_before });
+        Some(ix)
+    }
+
+    /// Appends a movement to the block begun last; `mark` names a transfer.
+    pub(crate) fn push(&mut self, movement: Movement, mark: Mark) {
+        match movement {
+            Movement::Transfer(transfer) => self.transfers.push((transfer, mark)),
+            movement => {
+                self.others.push(Other { transfers_before: self.transfers.len(), movement });
+            }
+        }
+    }
+
+    pub(crate) fn block(&self, ix: BlockIx) -> Option<&BlockMeta> {
+        Some(&self.blocks.get(ix.checked_sub(self.first_block)? as usize)?.meta)
+    }
+
+    /// A transfer of the tail, with its block.
+    pub(crate) fn transfer(&self, id: TransferId) -> Option<(&Transfer, &Mark, &BlockMeta)> {
+        let at = id.0.checked_sub(self.first_transfer)? as usize;
+        let (transfer, mark) = self.transfers.get(at)?;
+        let block = self.blocks.partition_point(|block| block.transfers_before <= at) - 1;
+        Some((transfer, mark, &self.blocks[block].meta))
+    }
+
+    /// The movements of a block by its place in the tail, in order.
+    pub(crate) fn movements(
+        &self,
+        block: usize,
+    ) -> impl Iterator<Item = (Movement, Option<&Mark>)> {
+        let here = &self.blocks[block];
+        let next = self.blocks.get(block + 1);
+        let transfers_end = next.map_or(self.transfers.len(), |next| next.transfers_before);
+        let others_end = next.map_or(self.others.len(), |next| next.others_before);
+        let mut at = here.transfers_before;
+        let mut others = self.others[here.others_before..others_end].iter().peekable();
+        std::iter::from_fn(move || {
+            if let Some(other) = others.next_if(|other| other.transfers_before <= at) {
+                return Some((other.movement, None));
+            }
+            let (transfer, mark) = self.transfers[..transfers_end].get(at)?;
+            at += 1;
+            Some((Movement::Transfer(*transfer), Some(mark)))
+        })
+    }
+
+    /// Takes off the blocks from `ix` on.
+    pub(crate) fn truncate(&mut self, ix: BlockIx) {
+        let at = ix.saturating_sub(self.first_block) as usize;
+        if let Some(block) = self.blocks.get(at) {
+            self.transfers.truncate(block.transfers_before);
+            self.others.truncate(block.others_before);
+            self.blocks.truncate(at);
+        }
+    }
+
+    /// Forgets the first `count` blocks, which are sealed now.
+    pub(crate) fn forget(&mut self, count: usize) {
+        let next = self.blocks.get(count);
+        let transfers = next.map_or(self.transfers.len(), |next| next.transfers_before);
+        let others = next.map_or(self.others.len(), |next| next.others_before);
+        self.transfers.drain(..transfers);
+        self.others.drain(..others);
+        self.blocks.drain(..count);
+        for block in &mut self.blocks {
+            block.transfers_before -= transfers;
+            block.others_before -= others;
+        }
+        for other in &mut self.others {
+            other.transfers_before -= transfers;
+        }
+        self.first_transfer += u32::try_from(transfers).expect("numbered by 32 bits");
+        self.first_block += u32::try_from(count).expect("numbered by 32 bits");
+    }
+}

@@ -1,0 +1,125 @@
+//! One change of the ledger by dense ids, with the balances around it.
+//!
+//! What a policy moves for a case depends on these balances and on that case
+//! alone. So a movement read back from the past can be traced without its
+//! neighbours, and only those that touch a case's accounts need be read.
+
+use crate::{AccountKey, Amount, BlockHash, Chain, PathStep, TransferRef, TxHash};
+
+/// Dense id of an account: its rank in order of first sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct AccountId(pub(crate) u32);
+
+impl AccountId {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Dense id of a transfer: its rank in the order of application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TransferId(pub(crate) u32);
+
+impl TransferId {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Rank of a block among all blocks applied, of whatever chain.
+pub(crate) type BlockIx = u32;
+
+/// The index of a log whose source does not number logs.
+pub(crate) const NO_LOG_INDEX: u32 = u32::MAX;
+
+/// A block that was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockMeta {
+    pub(crate) chain: Chain,
+    pub(crate) number: u64,
+    pub(crate) hash: Option<BlockHash>,
+    pub(crate) timestamp_ms: u64,
+    /// Whether it held an event of the ledger, so that sources become active.
+    pub(crate) has_events: bool,
+}
+
+/// What a debit met: the account's balance just before it, and what had to be
+/// added to cover it because the history before our first event is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Debit {
+    /// With the missing units.
+    pub(crate) before: Amount,
+    /// Then the debit empties the account.
+    pub(crate) missing: Amount,
+}
+
+/// A transfer of a positive amount between two accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Transfer {
+    pub(crate) id: TransferId,
+    pub(crate) from: AccountId,
+    pub(crate) to: AccountId,
+    pub(crate) amount: Amount,
+    pub(crate) debit: Debit,
+    /// What the receiver held before the credit.
+    pub(crate) to_before: Amount,
+}
+
+/// One change of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Movement {
+    Transfer(Transfer),
+    Issue { to: AccountId, amount: Amount, before: Amount },
+    Redeem { from: AccountId, amount: Amount, debit: Debit },
+    Destroy { account: AccountId, amount: Amount, debit: Debit },
+    Freeze { account: AccountId },
+    Release { account: AccountId },
+}
+
+impl Movement {
+    /// The accounts that it concerns.
+    pub(crate) fn accounts(&self) -> (AccountId, Option<AccountId>) {
+        match *self {
+            Movement::Transfer(Transfer { from, to, .. }) => (from, Some(to)),
+            Movement::Issue { to: account, .. }
+            | Movement::Redeem { from: account, .. }
+            | Movement::Destroy { account, .. }
+            | Movement::Freeze { account }
+            | Movement::Release { account } => (account, None),
+        }
+    }
+}
+
+/// What identifies a transfer and its place, besides accounts and amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) tx: TxHash,
+    pub(crate) log_index: u32,
+    pub(crate) position: u32,
+}
+
+/// A transfer in full, as a path of proof shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Detail {
+    pub(crate) from: AccountKey,
+    pub(crate) to: AccountKey,
+    pub(crate) amount: Amount,
+    pub(crate) transfer: TransferRef,
+    pub(crate) block: u64,
+    pub(crate) timestamp_ms: u64,
+}
+
+impl Detail {
+    /// The transfer as a step of a path that carried `tainted` units.
+    pub(crate) fn step(&self, tainted: Amount) -> PathStep {
+        PathStep {
+            transfer: self.transfer,
+            block: self.block,
+            timestamp_ms: self.timestamp_ms,
+            from: self.from.address,
+            to: self.to.address,
+            amount: self.amount,
+            tainted,
+        }
+    }
+}
