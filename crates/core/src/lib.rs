@@ -22,6 +22,7 @@ mod history;
 mod ledger;
 mod policy;
 mod primitives;
+mod segment;
 mod trace;
 
 pub use case::{Case, Label, Source};
@@ -34,3 +35,6 @@ pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall}
 pub use ledger::{AccountRow, CaseTotals, LedgerStats};
 pub use policy::Policy;
 pub use primitives::{AccountKey, Address, Amount, BlockHash, Chain, TransferRef, TxHash};
+#[doc(hidden)]
+pub use segment::probe as probe_segment;
+pub use segment::{Image, ImageError};

@@ -1,0 +1,107 @@
+//! The blocks of a segment, and the accounts first seen in it.
+
+use super::bytes::{Reader, put_step, put_varint};
+use super::{Section, SegmentError};
+use crate::{AccountKey, Address, BlockHash, Chain};
+
+/// A block that was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockRow {
+    pub(crate) chain: Chain,
+    pub(crate) number: u64,
+    pub(crate) hash: Option<BlockHash>,
+    pub(crate) timestamp_ms: u64,
+    /// Whether it held an event of the ledger, so that sources become active.
+    pub(crate) has_events: bool,
+    /// How many of the segment's transfers lie in it.
+    pub(crate) transfers: u32,
+}
+
+const HASH: u8 = 2;
+const EVENTS: u8 = 4;
+const FLAGS_MAX: u8 = 7;
+
+/// Number and time of the block before, for each chain: blocks are told by
+/// how they differ from it.
+type Before = [(u64, u64); Chain::ALL.len()];
+
+pub(super) fn put_blocks(blocks: &[BlockRow]) -> Vec<u8> {
+    let mut into = Vec::new();
+    let mut before = Before::default();
+    for block in blocks {
+        let last = &mut before[block.chain.index()];
+        let chain = u8::from(block.chain == Chain::Tron);
+        let hash = if block.hash.is_some() { HASH } else { 0 };
+        let events = if block.has_events { EVENTS } else { 0 };
+        into.push(chain | hash | events);
+        put_step(&mut into, last.0, block.number);
+        put_step(&mut into, last.1, block.timestamp_ms);
+        put_varint(&mut into, block.transfers.into());
+        into.extend(block.hash.iter().flat_map(|hash| hash.0));
+        *last = (block.number, block.timestamp_ms);
+    }
+    into
+}
+
+pub(super) fn read_blocks(
+    bytes: &[u8],
+    count: u32,
+    transfers: u32,
+) -> Result<Vec<BlockRow>, SegmentError> {
+    let mut reader = Reader::new(Section::Blocks, bytes, 0);
+    let mut before = Before::default();
+    let mut blocks = Vec::new();
+    let mut left = transfers;
+    for _ in 0..count {
+        let block = read_block(&mut reader, &mut before)?;
+        let rest = left.checked_sub(block.transfers);
+        left = rest.ok_or_else(|| reader.malformed("blocks hold more transfers than there are"))?;
+        blocks.push(block);
+    }
+    if left != 0 {
+        return Err(reader.malformed("transfers lie in no block"));
+    }
+    reader.end()?;
+    Ok(blocks)
+}
+
+fn read_block(reader: &mut Reader<'_>, before: &mut Before) -> Result<BlockRow, SegmentError> {
+    let flags = reader.byte()?;
+    if flags > FLAGS_MAX {
+        return Err(reader.malformed("a block has flags that mean nothing"));
+    }
+    let chain = chain_of(flags & 1 == 1);
+    let last = &mut before[chain.index()];
+    let number = reader.step(last.0)?;
+    let timestamp_ms = reader.step(last.1)?;
+    *last = (number, timestamp_ms);
+    let transfers = reader.varint32()?;
+    let hash = if flags & HASH == 0 { None } else { Some(BlockHash(reader.array()?)) };
+    Ok(BlockRow { chain, number, hash, timestamp_ms, has_events: flags & EVENTS != 0, transfers })
+}
+
+const fn chain_of(is_tron: bool) -> Chain {
+    if is_tron { Chain::Tron } else { Chain::Ethereum }
+}
+
+/// A bit for each account's chain, then the addresses.
+pub(super) fn put_accounts(accounts: &[AccountKey]) -> Vec<u8> {
+    let mut into = vec![0; accounts.len().div_ceil(8)];
+    for (ix, account) in accounts.iter().enumerate() {
+        into[ix / 8] |= u8::from(account.chain == Chain::Tron) << (ix % 8);
+    }
+    into.extend(accounts.iter().flat_map(|account| account.address.0));
+    into
+}
+
+pub(super) fn read_accounts(bytes: &[u8], count: u32) -> Result<Vec<AccountKey>, SegmentError> {
+    let mut reader = Reader::new(Section::Accounts, bytes, 0);
+    let chains = reader.slice((count as usize).div_ceil(8))?;
+    let (addresses, _) = reader.slice(count as usize * 20)?.as_chunks::<20>();
+    reader.end()?;
+    let key = |(ix, address): (usize, &[u8; 20])| AccountKey {
+        chain: chain_of(chains[ix / 8] >> (ix % 8) & 1 == 1),
+        address: Address(*address),
+    };
+    Ok(addresses.iter().enumerate().map(key).collect())
+}

@@ -1,0 +1,134 @@
+//! Writes a segment: takes the past in the order in which it applied.
+
+use super::block::{put_accounts, put_blocks};
+use super::header::{Counts, assemble};
+use super::other::put_others;
+use super::{BlockRow, BuildError, CHUNK, Other, OtherAction, Row, Section};
+use super::{TRANSFERS_MAX, chunk, index, tx};
+use crate::{AccountKey, TxHash};
+
+/// A segment in the making. What cannot become one is told by
+/// [`SegmentBuilder::finish`], at the end, so that pushing stays simple.
+#[derive(Debug, Default)]
+pub(crate) struct SegmentBuilder {
+    counts: Counts,
+    fault: Option<BuildError>,
+    accounts: Vec<AccountKey>,
+    blocks: Vec<BlockRow>,
+    others: Vec<Other>,
+    txs: Vec<TxHash>,
+    draft: chunk::Draft,
+    places: index::Draft,
+    chunks: Vec<u8>,
+    directory: Vec<u8>,
+}
+
+impl SegmentBuilder {
+    /// Begins a segment; the arguments are the global ids of what comes first.
+    pub(crate) fn new(first_transfer: u32, first_block: u32, first_account: u32) -> Self {
+        let counts = Counts { first_transfer, first_block, first_account, ..Counts::default() };
+        SegmentBuilder { counts, ..SegmentBuilder::default() }
+    }
+
+    /// How many transfers were pushed, to know when to finish.
+    pub(crate) const fn transfers(&self) -> u32 {
+        self.counts.transfers
+    }
+
+    /// Introduces the account of the next id; before anything names it.
+    pub(crate) fn push_account(&mut self, account: AccountKey) {
+        match self.counts.account_end().checked_add(1) {
+            Some(_) => self.counts.accounts += 1,
+            None => self.fail(BuildError::Full(Section::Accounts)),
+        }
+        self.accounts.push(account);
+    }
+
+    /// Begins a block. Its transfers are counted here, whatever the row says.
+    pub(crate) fn begin_block(&mut self, block: BlockRow) {
+        match self.counts.blocks.checked_add(1) {
+            Some(blocks) => self.counts.blocks = blocks,
+            None => self.fail(BuildError::Full(Section::Blocks)),
+        }
+        self.blocks.push(BlockRow { transfers: 0, ..block });
+    }
+
+    /// Appends a transfer to the block begun last.
+    pub(crate) fn push_transfer(&mut self, row: &Row, tx: TxHash) {
+        let Some(block) = self.blocks.last_mut() else {
+            return self.fail(BuildError::OutsideBlock);
+        };
+        let Some(chunk) = chunk_of(self.counts.transfers) else {
+            return self.fail(BuildError::Full(Section::Chunks));
+        };
+        block.transfers += 1;
+        self.counts.transfers += 1;
+        self.check(row.from);
+        self.check(row.to);
+        self.places.push(row.from, chunk);
+        self.places.push(row.to, chunk);
+        self.txs.push(tx);
+        self.draft.push(row);
+        if self.draft.rows() == CHUNK as usize {
+            self.seal();
+        }
+    }
+
+    /// Appends a movement that is not a transfer to the block begun last.
+    pub(crate) fn push_other(&mut self, action: OtherAction) {
+        let Some(block) = self.counts.blocks.checked_sub(1) else {
+            return self.fail(BuildError::OutsideBlock);
+        };
+        match self.counts.others.checked_add(1) {
+            Some(others) => self.counts.others = others,
+            None => self.fail(BuildError::Full(Section::Others)),
+        }
+        self.check(action.account());
+        self.others.push(Other { block, transfers_before: self.counts.transfers, action });
+    }
+
+    /// The segment's bytes, or the first thing that was wrong with what was pushed.
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, BuildError> {
+        if self.draft.rows() > 0 {
+            self.seal();
+        }
+        if let Some(section) = self.counts.overfull() {
+            self.fail(BuildError::Full(section));
+        }
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let index = self.places.finish(&mut self.directory);
+        let sections = [
+            self.directory,
+            self.chunks,
+            index,
+            put_blocks(&self.blocks),
+            put_others(&self.others),
+            put_accounts(&self.accounts),
+            tx::put_pages(&self.txs),
+            tx::put_locator(&self.txs),
+        ];
+        Ok(assemble(self.counts, &sections))
+    }
+
+    fn seal(&mut self) {
+        self.draft.seal(&mut self.chunks, &mut self.directory);
+        self.places.seal();
+    }
+
+    fn check(&mut self, account: u32) {
+        if account >= self.counts.account_end() {
+            self.fail(BuildError::UnknownAccount(account));
+        }
+    }
+
+    fn fail(&mut self, fault: BuildError) {
+        self.fault.get_or_insert(fault);
+    }
+}
+
+/// The chunk of a transfer, if a segment has room for it.
+fn chunk_of(transfer: u32) -> Option<u8> {
+    u8::try_from(transfer / CHUNK).ok().filter(|_| transfer < TRANSFERS_MAX)
+}

@@ -1,0 +1,148 @@
+//! Which chunks an account occurs in, so that a walk through the past reads
+//! only those of the accounts that it follows.
+//!
+//! Accounts lie in pages by rising id. The first id of each page stays in
+//! memory; one read of one page answers for an account. Each page begins with
+//! its checksum. Most accounts occur in one chunk of a segment, and cost about
+//! three bytes here.
+
+use super::bytes::{Reader, put_u32s, put_varint};
+use super::{Section, SegmentError};
+
+/// Accounts in each page but the last.
+const PAGE: usize = 512;
+
+/// With more chunks than this, an account has a bit for each of 256 instead.
+const LIST_MAX: usize = 32;
+
+/// What the directory tells of a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page {
+    /// Its first account.
+    pub(super) first: u32,
+    pub(super) offset: u64,
+    pub(super) len: u32,
+}
+
+/// Accounts with the chunks they occur in, in any order.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    places: Vec<(u32, u8)>,
+    sealed: usize,
+}
+
+impl Draft {
+    pub(super) fn push(&mut self, account: u32, chunk: u8) {
+        self.places.push((account, chunk));
+    }
+
+    /// Forgets repetitions since the last call; called after each chunk.
+    pub(super) fn seal(&mut self) {
+        let mut recent = self.places.split_off(self.sealed);
+        recent.sort_unstable();
+        recent.dedup();
+        self.places.append(&mut recent);
+        self.sealed = self.places.len();
+    }
+
+    /// The section, and what the directory has to tell of its pages.
+    pub(super) fn finish(mut self, directory: &mut Vec<u8>) -> Vec<u8> {
+        self.places.sort_unstable();
+        self.places.dedup();
+        let accounts: Vec<_> = self.places.chunk_by(|one, next| one.0 == next.0).collect();
+        let mut section = Vec::new();
+        for page in accounts.chunks(PAGE) {
+            let first = page[0][0].0;
+            let bytes = page_of(first, page);
+            let len = u32::try_from(bytes.len()).expect("512 accounts of at most 38 bytes");
+            put_u32s(directory, [first, len]);
+            section.extend(bytes);
+        }
+        section
+    }
+}
+
+fn page_of(first: u32, accounts: &[&[(u32, u8)]]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut last = first;
+    for places in accounts {
+        let (account, chunk) = places[0];
+        let step = u64::from(account - last) << 1;
+        last = account;
+        if places.len() == 1 {
+            put_varint(&mut body, step);
+            body.push(chunk);
+        } else {
+            put_varint(&mut body, step | 1);
+            put_places(&mut body, places);
+        }
+    }
+    let mut page = crc32fast::hash(&body).to_le_bytes().to_vec();
+    page.append(&mut body);
+    page
+}
+
+fn put_places(body: &mut Vec<u8>, places: &[(u32, u8)]) {
+    body.push(u8::try_from(places.len() - 1).expect("a segment has at most 256 chunks"));
+    if places.len() <= LIST_MAX {
+        body.extend(places.iter().map(|place| place.1));
+        return;
+    }
+    let mut bits = [0_u8; 32];
+    for (_, chunk) in places {
+        bits[usize::from(chunk / 8)] |= 1 << (chunk % 8);
+    }
+    body.extend(bits);
+}
+
+/// The page that tells of the account, if any does.
+pub(super) fn page_for(pages: &[Page], account: u32) -> Option<Page> {
+    let after = pages.partition_point(|page| page.first <= account);
+    after.checked_sub(1).map(|ix| pages[ix])
+}
+
+/// Checks a page and visits its accounts, until `visit` wants no more.
+pub(super) fn walk(
+    page: Page,
+    bytes: &[u8],
+    mut visit: impl FnMut(u32, &[u8]) -> bool,
+) -> Result<(), SegmentError> {
+    let (section, offset) = (Section::Index, page.offset);
+    let mut reader = Reader::new(section, bytes, offset);
+    if reader.u32()? != crc32fast::hash(&bytes[4..]) {
+        return Err(SegmentError::Checksum { section, offset });
+    }
+    let mut account = page.first;
+    let mut chunks = Vec::new();
+    while !reader.is_done() {
+        let step = reader.varint()?;
+        let next = u32::try_from(step >> 1).ok().and_then(|step| account.checked_add(step));
+        account = next.ok_or_else(|| reader.malformed("an account has more than 32 bits"))?;
+        chunks.clear();
+        read_places(&mut reader, step & 1 == 1, &mut chunks)?;
+        if !visit(account, &chunks) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn read_places(
+    reader: &mut Reader<'_>,
+    many: bool,
+    chunks: &mut Vec<u8>,
+) -> Result<(), SegmentError> {
+    if !many {
+        chunks.push(reader.byte()?);
+        return Ok(());
+    }
+    let count = usize::from(reader.byte()?) + 1;
+    if count <= LIST_MAX {
+        chunks.extend(reader.slice(count)?);
+    } else {
+        let bits: [u8; 32] = reader.array()?;
+        let is_set = |chunk: &u8| bits[usize::from(chunk / 8)] >> (chunk % 8) & 1 == 1;
+        chunks.extend((0..=u8::MAX).filter(is_set));
+    }
+    Ok(())
+}

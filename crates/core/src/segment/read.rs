@@ -1,0 +1,298 @@
+//! Reads a segment. Opening reads the header and the directory, which stay in
+//! memory: 8 bytes for each 512 accounts and 16 for each 4096 transfers.
+//!
+//! What always holds: what is read is compared with a checksum before it is
+//! believed; nothing is allocated for a length that exceeds the image; no
+//! bytes whatever make a reader panic or run without end.
+
+use std::sync::Arc;
+
+use super::block::{read_accounts, read_blocks};
+use super::bytes::Reader;
+use super::header::{Counts, Header};
+use super::other::read_others;
+use super::{BlockRow, CHUNK, Columns, Image, Other, Section, SegmentError};
+use super::{chunk, index, tx};
+use crate::{AccountKey, TxHash};
+
+/// Bytes read at once where a section is only compared with its checksum.
+const WINDOW: u64 = 1 << 16;
+
+/// An immutable stretch of the past of all chains.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    image: Arc<dyn Image>,
+    header: Header,
+    chunks: Vec<chunk::Entry>,
+    pages: Vec<index::Page>,
+}
+
+impl Segment {
+    /// Reads the header and the directory.
+    pub(crate) fn open(image: Arc<dyn Image>) -> Result<Segment, SegmentError> {
+        let header = Header::read(&*image)?;
+        let mut segment = Segment { image, header, chunks: Vec::new(), pages: Vec::new() };
+        let directory = segment.whole(Section::Directory)?;
+        let mut reader = Reader::new(Section::Directory, &directory, 0);
+        segment.read_chunk_entries(&mut reader)?;
+        segment.read_page_entries(&mut reader)?;
+        let hashes = header.extent(Section::Hashes).len;
+        if hashes != tx::pages_len(header.counts.transfers) {
+            let (section, what) = (Section::Hashes, "there is not one hash for each transfer");
+            return Err(SegmentError::Malformed { section, offset: 0, what });
+        }
+        Ok(segment)
+    }
+
+    fn read_chunk_entries(&mut self, reader: &mut Reader<'_>) -> Result<(), SegmentError> {
+        let mut offset = 0;
+        for ix in 0..self.counts().transfers.div_ceil(CHUNK) {
+            let (var, crc) = (reader.u32()?, reader.u32()?);
+            self.chunks.push(chunk::Entry { offset, var, crc });
+            offset += chunk::fixed_len(self.rows_in(ix)) as u64 + u64::from(var);
+        }
+        if offset == self.header.extent(Section::Chunks).len {
+            return Ok(());
+        }
+        Err(reader.malformed("chunks have another length than their section"))
+    }
+
+    fn read_page_entries(&mut self, reader: &mut Reader<'_>) -> Result<(), SegmentError> {
+        let mut offset = 0;
+        while !reader.is_done() {
+            let (first, len) = (reader.u32()?, reader.u32()?);
+            if self.pages.last().is_some_and(|last| last.first >= first) {
+                return Err(reader.malformed("pages of the account index are out of order"));
+            }
+            self.pages.push(index::Page { first, offset, len });
+            offset += u64::from(len);
+        }
+        if offset == self.header.extent(Section::Index).len {
+            return Ok(());
+        }
+        Err(reader.malformed("pages of the account index have another length than it"))
+    }
+
+    /// Reads everything and compares it with every checksum.
+    pub(crate) fn verify(&self) -> Result<(), SegmentError> {
+        Section::STORED.into_iter().try_for_each(|section| self.check(section))?;
+        self.blocks()?;
+        self.others()?;
+        self.accounts()?;
+        for page in &self.pages {
+            index::walk(*page, &self.page(*page)?, |_, _| true)?;
+        }
+        let mut columns = Columns::default();
+        for ix in 0..self.chunk_count() {
+            self.chunk(ix, &mut columns)?;
+            if !columns.rows_fit() {
+                let (section, offset) = (Section::Chunks, self.chunks[ix as usize].offset);
+                let what = "rows have other lengths than their marks tell";
+                return Err(SegmentError::Malformed { section, offset, what });
+            }
+        }
+        Ok(())
+    }
+
+    const fn counts(&self) -> Counts {
+        self.header.counts
+    }
+
+    /// The global id of the first transfer.
+    pub(crate) const fn first_transfer(&self) -> u32 {
+        self.counts().first_transfer
+    }
+
+    /// How many transfers there are.
+    pub(crate) const fn transfers(&self) -> u32 {
+        self.counts().transfers
+    }
+
+    /// The global rank of the first block.
+    pub(crate) const fn first_block(&self) -> u32 {
+        self.counts().first_block
+    }
+
+    /// How many blocks there are.
+    pub(crate) const fn blocks_len(&self) -> u32 {
+        self.counts().blocks
+    }
+
+    /// The global id of the first account introduced here.
+    pub(crate) const fn first_account(&self) -> u32 {
+        self.counts().first_account
+    }
+
+    /// How many accounts are introduced here.
+    pub(crate) const fn accounts_len(&self) -> u32 {
+        self.counts().accounts
+    }
+
+    /// How many chunks the transfers lie in.
+    pub(crate) const fn chunk_count(&self) -> u32 {
+        self.counts().transfers.div_ceil(CHUNK)
+    }
+
+    /// The blocks, in the order in which they applied.
+    pub(crate) fn blocks(&self) -> Result<Vec<BlockRow>, SegmentError> {
+        let counts = self.counts();
+        read_blocks(&self.whole(Section::Blocks)?, counts.blocks, counts.transfers)
+    }
+
+    /// Everything that is not a transfer, in order.
+    pub(crate) fn others(&self) -> Result<Vec<Other>, SegmentError> {
+        read_others(&self.whole(Section::Others)?, &self.counts())
+    }
+
+    /// The accounts introduced here, in the order of their ids.
+    pub(crate) fn accounts(&self) -> Result<Vec<AccountKey>, SegmentError> {
+        read_accounts(&self.whole(Section::Accounts)?, self.counts().accounts)
+    }
+
+    /// The chunks in which the account is sender or receiver, rising.
+    pub(crate) fn chunks_of(&self, account: u32) -> Result<Vec<u32>, SegmentError> {
+        let mut found = Vec::new();
+        let Some(page) = index::page_for(&self.pages, account) else {
+            return Ok(found);
+        };
+        let there = self.chunk_count();
+        index::walk(page, &self.page(page)?, |id, chunks| {
+            if id == account {
+                let known = chunks.iter().map(|chunk| u32::from(*chunk));
+                found.extend(known.filter(|chunk| *chunk < there));
+            }
+            id < account
+        })?;
+        Ok(found)
+    }
+
+    /// Reads one chunk into `columns`, in place of what they held; on failure
+    /// they are left empty. A scan of the segment reads one after the other.
+    pub(crate) fn chunk(&self, ix: u32, columns: &mut Columns) -> Result<(), SegmentError> {
+        columns.clear();
+        let entry = self.chunk_entry(ix)?;
+        let rows = self.rows_in(ix);
+        let len = chunk::fixed_len(rows) as u64 + u64::from(entry.var);
+        let len = self.within(Section::Chunks, entry.offset, len)?;
+        self.fill(Section::Chunks, entry.offset, columns.buffer(len))?;
+        columns.parse(self.first_transfer() + ix * CHUNK, rows, entry)?;
+        if columns.are_below(self.counts().account_end()) {
+            return Ok(());
+        }
+        columns.clear();
+        let (section, offset) = (Section::Chunks, entry.offset);
+        let what = "an account was never introduced";
+        Err(SegmentError::Malformed { section, offset, what })
+    }
+
+    fn chunk_entry(&self, ix: u32) -> Result<chunk::Entry, SegmentError> {
+        let (section, len) = (Section::Chunks, self.chunk_count());
+        let entry = self.chunks.get(ix as usize).copied();
+        entry.ok_or(SegmentError::Absent { section, ix, len })
+    }
+
+    fn rows_in(&self, chunk: u32) -> usize {
+        let left = self.transfers().saturating_sub(chunk.saturating_mul(CHUNK));
+        left.min(CHUNK) as usize
+    }
+
+    /// The transaction of a transfer; `ix` counts from the segment's first.
+    pub(crate) fn tx(&self, ix: u32) -> Result<TxHash, SegmentError> {
+        let len = self.transfers();
+        let absent = SegmentError::Absent { section: Section::Hashes, ix, len };
+        if ix >= len {
+            return Err(absent);
+        }
+        let page = ix / tx::PAGE * tx::PAGE;
+        let hashes = self.hashes(page, (page + tx::PAGE).min(len))?;
+        hashes.get((ix - page) as usize).copied().ok_or(absent)
+    }
+
+    /// The transfers of a transaction, rising, counted from the segment's first.
+    pub(crate) fn find_tx(&self, wanted: &TxHash) -> Result<Vec<u32>, SegmentError> {
+        let mut found = Vec::new();
+        if self.transfers() == 0 {
+            return Ok(found);
+        }
+        for chunk in self.chunks_of_tx(wanted)? {
+            let first = u32::from(chunk) * CHUNK;
+            let hashes = self.hashes(first, (first + CHUNK).min(self.transfers()))?;
+            let here = (first..).zip(&hashes).filter(|(_, tx)| *tx == wanted);
+            found.extend(here.map(|(ix, _)| ix));
+        }
+        Ok(found)
+    }
+
+    /// The chunks in which a transaction may have transfers, rising.
+    fn chunks_of_tx(&self, tx: &TxHash) -> Result<Vec<u8>, SegmentError> {
+        let (bucket, mark) = tx::place(tx, self.transfers());
+        let section = Section::Locator;
+        let bounds = self.range(section, tx::bounds_at(bucket), 8)?;
+        let mut reader = Reader::new(section, &bounds, tx::bounds_at(bucket));
+        let bounds = [reader.u32()?, reader.u32()?];
+        let (offset, len) = tx::bucket_range(bucket, self.transfers(), bounds)?;
+        let bytes = self.range(section, offset, len)?;
+        let mut chunks = tx::candidates(bucket, mark, &bytes, offset)?;
+        chunks.retain(|chunk| u32::from(*chunk) < self.chunk_count());
+        Ok(chunks)
+    }
+
+    /// The hashes of transfers from the first of a page to the last of another.
+    fn hashes(&self, from: u32, to: u32) -> Result<Vec<TxHash>, SegmentError> {
+        let (start, end) = (tx::pages_len(from), tx::pages_len(to));
+        tx::read_pages(&self.range(Section::Hashes, start, end.saturating_sub(start))?, start)
+    }
+
+    fn page(&self, page: index::Page) -> Result<Vec<u8>, SegmentError> {
+        self.range(Section::Index, page.offset, page.len.into())
+    }
+
+    /// A whole section, compared with its checksum.
+    fn whole(&self, section: Section) -> Result<Vec<u8>, SegmentError> {
+        let extent = self.header.extent(section);
+        let bytes = self.range(section, 0, extent.len)?;
+        if crc32fast::hash(&bytes) == extent.crc {
+            return Ok(bytes);
+        }
+        Err(SegmentError::Checksum { section, offset: 0 })
+    }
+
+    /// The same without keeping more than a window of it.
+    fn check(&self, section: Section) -> Result<(), SegmentError> {
+        let extent = self.header.extent(section);
+        let mut hasher = crc32fast::Hasher::new();
+        let mut window = Vec::new();
+        let mut offset = 0;
+        while offset < extent.len {
+            let len = self.within(section, offset, WINDOW.min(extent.len - offset))?;
+            window.resize(len, 0);
+            self.fill(section, offset, &mut window)?;
+            hasher.update(&window);
+            offset += len as u64;
+        }
+        if hasher.finalize() == extent.crc {
+            return Ok(());
+        }
+        Err(SegmentError::Checksum { section, offset: 0 })
+    }
+
+    fn range(&self, section: Section, offset: u64, len: u64) -> Result<Vec<u8>, SegmentError> {
+        let mut bytes = vec![0; self.within(section, offset, len)?];
+        self.fill(section, offset, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The length, once it is known that the section has so many bytes there.
+    fn within(&self, section: Section, offset: u64, len: u64) -> Result<usize, SegmentError> {
+        let end = offset.checked_add(len);
+        let fits = end.is_some_and(|end| end <= self.header.extent(section).len);
+        let what = "something lies beyond the section's end";
+        let beyond = SegmentError::Malformed { section, offset, what };
+        usize::try_from(len).ok().filter(|_| fits).ok_or(beyond)
+    }
+
+    fn fill(&self, section: Section, offset: u64, into: &mut [u8]) -> Result<(), SegmentError> {
+        let failed = |source| SegmentError::Image { section, offset, source };
+        self.image.read_at(self.header.extent(section).offset + offset, into).map_err(failed)
+    }
+}
