@@ -19,7 +19,9 @@ pub(crate) struct BlockRow {
 
 const HASH: u8 = 2;
 const EVENTS: u8 = 4;
-const FLAGS_MAX: u8 = 7;
+/// The hash begins with the block's number, as hashes of TRON do.
+const NUMBERED: u8 = 8;
+const FLAGS_MAX: u8 = 15;
 
 /// Number and time of the block before, for each chain: blocks are told by
 /// how they differ from it.
@@ -31,13 +33,14 @@ pub(super) fn put_blocks(blocks: &[BlockRow]) -> Vec<u8> {
     for block in blocks {
         let last = &mut before[block.chain.index()];
         let chain = u8::from(block.chain == Chain::Tron);
-        let hash = if block.hash.is_some() { HASH } else { 0 };
+        let hash = hash_flags(block);
         let events = if block.has_events { EVENTS } else { 0 };
         into.push(chain | hash | events);
         put_step(&mut into, last.0, block.number);
         put_step(&mut into, last.1, block.timestamp_ms);
         put_varint(&mut into, block.transfers.into());
-        into.extend(block.hash.iter().flat_map(|hash| hash.0));
+        let told = if hash & NUMBERED == 0 { 0 } else { 8 };
+        into.extend(block.hash.iter().flat_map(|hash| &hash.0[told..]));
         *last = (block.number, block.timestamp_ms);
     }
     into
@@ -76,8 +79,26 @@ fn read_block(reader: &mut Reader<'_>, before: &mut Before) -> Result<BlockRow, 
     let timestamp_ms = reader.step(last.1)?;
     *last = (number, timestamp_ms);
     let transfers = reader.varint32()?;
-    let hash = if flags & HASH == 0 { None } else { Some(BlockHash(reader.array()?)) };
+    let hash = if flags & HASH == 0 { None } else { Some(read_hash(reader, flags, number)?) };
     Ok(BlockRow { chain, number, hash, timestamp_ms, has_events: flags & EVENTS != 0, transfers })
+}
+
+fn hash_flags(block: &BlockRow) -> u8 {
+    match block.hash {
+        None => 0,
+        Some(hash) if hash.0.starts_with(&block.number.to_be_bytes()) => HASH | NUMBERED,
+        Some(_) => HASH,
+    }
+}
+
+fn read_hash(reader: &mut Reader<'_>, flags: u8, number: u64) -> Result<BlockHash, SegmentError> {
+    if flags & NUMBERED == 0 {
+        return reader.array().map(BlockHash);
+    }
+    let mut hash = [0; 32];
+    hash[..8].copy_from_slice(&number.to_be_bytes());
+    hash[8..].copy_from_slice(reader.slice(24)?);
+    Ok(BlockHash(hash))
 }
 
 const fn chain_of(is_tron: bool) -> Chain {

@@ -9,8 +9,9 @@
 //! earlier segment introduced.
 
 use super::bytes::{Reader, put_u32s};
-use super::row::{pack, skip, unpack};
+use super::row::{Place, pack};
 use super::{Row, Section, SegmentError};
+use crate::graph::NO_LOG_INDEX;
 
 /// Transfers in each chunk but the last.
 pub(crate) const CHUNK: u32 = 4096;
@@ -39,6 +40,7 @@ pub(super) const fn fixed_len(rows: usize) -> usize {
 /// A chunk in the making.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
+    log_before: u32,
     from: Vec<u32>,
     to: Vec<u32>,
     control: Vec<u16>,
@@ -54,10 +56,12 @@ impl Draft {
     pub(super) fn push(&mut self, row: &Row) {
         if self.rows().is_multiple_of(STRIDE) {
             self.marks.push(self.var_len());
+            self.log_before = NO_LOG_INDEX;
         }
         self.from.push(row.from);
         self.to.push(row.to);
-        self.control.push(pack(row, &mut self.var));
+        self.control.push(pack(row, self.log_before, &mut self.var));
+        self.log_before = row.log_index;
     }
 
     fn var_len(&self) -> u32 {
@@ -119,7 +123,7 @@ impl Columns {
 
     /// A cursor for rows that rise.
     pub(crate) const fn rows(&self) -> Rows<'_> {
-        Rows { columns: self, next: 0, at: 0 }
+        Rows { columns: self, next: 0, place: Place::at_mark(0) }
     }
 
     fn var(&self) -> &[u8] {
@@ -172,15 +176,17 @@ impl Columns {
 
     /// Whether each row ends where the next mark, or the chunk, says so.
     pub(super) fn rows_fit(&self) -> bool {
-        let mut at = 0;
+        let mut place = Place::at_mark(0);
         let mut marks = self.marks.iter();
         for (row, control) in self.control.iter().enumerate() {
-            if row % STRIDE == 0 && marks.next().is_none_or(|mark| *mark as usize != at) {
+            if row.is_multiple_of(STRIDE)
+                && marks.next().is_none_or(|mark| *mark as usize != place.at)
+            {
                 return false;
             }
-            at = skip(*control, self.var(), at);
+            place.skip(*control, self.var());
         }
-        at + PAD == self.var().len()
+        place.at + PAD == self.var().len()
     }
 }
 
@@ -196,23 +202,23 @@ fn refill<const N: usize, T>(column: &mut Vec<T>, bytes: &[u8], read: impl Fn([u
 pub(crate) struct Rows<'a> {
     columns: &'a Columns,
     next: usize,
-    at: usize,
+    place: Place,
 }
 
 impl Rows<'_> {
     /// The row; asking for an earlier one than before is allowed, and slower.
     pub(crate) fn row_at(&mut self, row: usize) -> Row {
         let columns = self.columns;
-        if row < self.next || row / STRIDE > self.next / STRIDE {
-            self.next = row - row % STRIDE;
-            self.at = columns.marks[row / STRIDE] as usize;
+        let mark = row - row % STRIDE;
+        if row < self.next || mark >= self.next {
+            self.next = mark;
+            self.place = Place::at_mark(columns.marks[row / STRIDE] as usize);
         }
         for control in &columns.control[self.next..row] {
-            self.at = skip(*control, columns.var(), self.at);
+            self.place.skip(*control, columns.var());
         }
         let ends = (columns.from[row], columns.to[row]);
-        let (found, end) = unpack(ends, columns.control[row], columns.var(), self.at);
-        (self.next, self.at) = (row + 1, end);
-        found
+        self.next = row + 1;
+        self.place.unpack(ends, columns.control[row], columns.var())
     }
 }

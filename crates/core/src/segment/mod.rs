@@ -39,6 +39,7 @@ mod block;
 mod build;
 mod bytes;
 mod chunk;
+mod code;
 mod error;
 mod header;
 mod image;
@@ -47,6 +48,7 @@ mod other;
 mod probe;
 mod read;
 mod row;
+mod sections;
 #[cfg(test)]
 mod tests;
 mod tx;

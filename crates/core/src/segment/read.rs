@@ -2,27 +2,23 @@
 //! memory: 8 bytes for each 512 accounts and 16 for each 4096 transfers.
 //!
 //! What always holds: what is read is compared with a checksum before it is
-//! believed; nothing is allocated for a length that exceeds the image; no
-//! bytes whatever make a reader panic or run without end.
+//! believed; no bytes whatever make a reader panic or run without end.
 
 use std::sync::Arc;
 
 use super::block::{read_accounts, read_blocks};
 use super::bytes::Reader;
-use super::header::{Counts, Header};
+use super::header::Counts;
 use super::other::read_others;
+use super::sections::Sections;
 use super::{BlockRow, CHUNK, Columns, Image, Other, Section, SegmentError};
 use super::{chunk, index, tx};
 use crate::{AccountKey, TxHash};
 
-/// Bytes read at once where a section is only compared with its checksum.
-const WINDOW: u64 = 1 << 16;
-
 /// An immutable stretch of the past of all chains.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    image: Arc<dyn Image>,
-    header: Header,
+    sections: Sections,
     chunks: Vec<chunk::Entry>,
     pages: Vec<index::Page>,
 }
@@ -30,9 +26,10 @@ pub(crate) struct Segment {
 impl Segment {
     /// Reads the header and the directory.
     pub(crate) fn open(image: Arc<dyn Image>) -> Result<Segment, SegmentError> {
-        let header = Header::read(&*image)?;
-        let mut segment = Segment { image, header, chunks: Vec::new(), pages: Vec::new() };
-        let directory = segment.whole(Section::Directory)?;
+        let sections = Sections::open(image)?;
+        let header = sections.header;
+        let directory = sections.whole(Section::Directory)?;
+        let mut segment = Segment { sections, chunks: Vec::new(), pages: Vec::new() };
         let mut reader = Reader::new(Section::Directory, &directory, 0);
         segment.read_chunk_entries(&mut reader)?;
         segment.read_page_entries(&mut reader)?;
@@ -51,7 +48,7 @@ impl Segment {
             self.chunks.push(chunk::Entry { offset, var, crc });
             offset += chunk::fixed_len(self.rows_in(ix)) as u64 + u64::from(var);
         }
-        if offset == self.header.extent(Section::Chunks).len {
+        if offset == self.sections.header.extent(Section::Chunks).len {
             return Ok(());
         }
         Err(reader.malformed("chunks have another length than their section"))
@@ -67,7 +64,7 @@ impl Segment {
             self.pages.push(index::Page { first, offset, len });
             offset += u64::from(len);
         }
-        if offset == self.header.extent(Section::Index).len {
+        if offset == self.sections.header.extent(Section::Index).len {
             return Ok(());
         }
         Err(reader.malformed("pages of the account index have another length than it"))
@@ -75,7 +72,7 @@ impl Segment {
 
     /// Reads everything and compares it with every checksum.
     pub(crate) fn verify(&self) -> Result<(), SegmentError> {
-        Section::STORED.into_iter().try_for_each(|section| self.check(section))?;
+        Section::STORED.into_iter().try_for_each(|section| self.sections.check(section))?;
         self.blocks()?;
         self.others()?;
         self.accounts()?;
@@ -95,7 +92,7 @@ impl Segment {
     }
 
     const fn counts(&self) -> Counts {
-        self.header.counts
+        self.sections.header.counts
     }
 
     /// The global id of the first transfer.
@@ -136,17 +133,17 @@ impl Segment {
     /// The blocks, in the order in which they applied.
     pub(crate) fn blocks(&self) -> Result<Vec<BlockRow>, SegmentError> {
         let counts = self.counts();
-        read_blocks(&self.whole(Section::Blocks)?, counts.blocks, counts.transfers)
+        read_blocks(&self.sections.whole(Section::Blocks)?, counts.blocks, counts.transfers)
     }
 
     /// Everything that is not a transfer, in order.
     pub(crate) fn others(&self) -> Result<Vec<Other>, SegmentError> {
-        read_others(&self.whole(Section::Others)?, &self.counts())
+        read_others(&self.sections.whole(Section::Others)?, &self.counts())
     }
 
     /// The accounts introduced here, in the order of their ids.
     pub(crate) fn accounts(&self) -> Result<Vec<AccountKey>, SegmentError> {
-        read_accounts(&self.whole(Section::Accounts)?, self.counts().accounts)
+        read_accounts(&self.sections.whole(Section::Accounts)?, self.counts().accounts)
     }
 
     /// The chunks in which the account is sender or receiver, rising.
@@ -173,8 +170,8 @@ impl Segment {
         let entry = self.chunk_entry(ix)?;
         let rows = self.rows_in(ix);
         let len = chunk::fixed_len(rows) as u64 + u64::from(entry.var);
-        let len = self.within(Section::Chunks, entry.offset, len)?;
-        self.fill(Section::Chunks, entry.offset, columns.buffer(len))?;
+        let len = self.sections.within(Section::Chunks, entry.offset, len)?;
+        self.sections.fill(Section::Chunks, entry.offset, columns.buffer(len))?;
         columns.parse(self.first_transfer() + ix * CHUNK, rows, entry)?;
         if columns.are_below(self.counts().account_end()) {
             return Ok(());
@@ -227,11 +224,11 @@ impl Segment {
     fn chunks_of_tx(&self, tx: &TxHash) -> Result<Vec<u8>, SegmentError> {
         let (bucket, mark) = tx::place(tx, self.transfers());
         let section = Section::Locator;
-        let bounds = self.range(section, tx::bounds_at(bucket), 8)?;
+        let bounds = self.sections.range(section, tx::bounds_at(bucket), 8)?;
         let mut reader = Reader::new(section, &bounds, tx::bounds_at(bucket));
         let bounds = [reader.u32()?, reader.u32()?];
         let (offset, len) = tx::bucket_range(bucket, self.transfers(), bounds)?;
-        let bytes = self.range(section, offset, len)?;
+        let bytes = self.sections.range(section, offset, len)?;
         let mut chunks = tx::candidates(bucket, mark, &bytes, offset)?;
         chunks.retain(|chunk| u32::from(*chunk) < self.chunk_count());
         Ok(chunks)
@@ -240,59 +237,13 @@ impl Segment {
     /// The hashes of transfers from the first of a page to the last of another.
     fn hashes(&self, from: u32, to: u32) -> Result<Vec<TxHash>, SegmentError> {
         let (start, end) = (tx::pages_len(from), tx::pages_len(to));
-        tx::read_pages(&self.range(Section::Hashes, start, end.saturating_sub(start))?, start)
+        tx::read_pages(
+            &self.sections.range(Section::Hashes, start, end.saturating_sub(start))?,
+            start,
+        )
     }
 
     fn page(&self, page: index::Page) -> Result<Vec<u8>, SegmentError> {
-        self.range(Section::Index, page.offset, page.len.into())
-    }
-
-    /// A whole section, compared with its checksum.
-    fn whole(&self, section: Section) -> Result<Vec<u8>, SegmentError> {
-        let extent = self.header.extent(section);
-        let bytes = self.range(section, 0, extent.len)?;
-        if crc32fast::hash(&bytes) == extent.crc {
-            return Ok(bytes);
-        }
-        Err(SegmentError::Checksum { section, offset: 0 })
-    }
-
-    /// The same without keeping more than a window of it.
-    fn check(&self, section: Section) -> Result<(), SegmentError> {
-        let extent = self.header.extent(section);
-        let mut hasher = crc32fast::Hasher::new();
-        let mut window = Vec::new();
-        let mut offset = 0;
-        while offset < extent.len {
-            let len = self.within(section, offset, WINDOW.min(extent.len - offset))?;
-            window.resize(len, 0);
-            self.fill(section, offset, &mut window)?;
-            hasher.update(&window);
-            offset += len as u64;
-        }
-        if hasher.finalize() == extent.crc {
-            return Ok(());
-        }
-        Err(SegmentError::Checksum { section, offset: 0 })
-    }
-
-    fn range(&self, section: Section, offset: u64, len: u64) -> Result<Vec<u8>, SegmentError> {
-        let mut bytes = vec![0; self.within(section, offset, len)?];
-        self.fill(section, offset, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// The length, once it is known that the section has so many bytes there.
-    fn within(&self, section: Section, offset: u64, len: u64) -> Result<usize, SegmentError> {
-        let end = offset.checked_add(len);
-        let fits = end.is_some_and(|end| end <= self.header.extent(section).len);
-        let what = "something lies beyond the section's end";
-        let beyond = SegmentError::Malformed { section, offset, what };
-        usize::try_from(len).ok().filter(|_| fits).ok_or(beyond)
-    }
-
-    fn fill(&self, section: Section, offset: u64, into: &mut [u8]) -> Result<(), SegmentError> {
-        let failed = |source| SegmentError::Image { section, offset, source };
-        self.image.read_at(self.header.extent(section).offset + offset, into).map_err(failed)
+        self.sections.range(Section::Index, page.offset, page.len.into())
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! The control word has 16 bits: a code of 4 bits each for amount, rest and
 //! balance before, 3 bits for the log index, and 1 bit that says that a
-//! shortfall or a position follow. A code names a length and a scale, because
-//! people pay round sums: 5 000 USDT is 5 000 000 000 units, and two bytes.
+//! shortfall or a position follow. The numbers themselves follow one another.
 //!
 //! What always holds: any control word and any bytes unpack to some row
-//! without a panic; missing bytes read as zeros.
+//! without a panic.
 
+use super::code::{CODE_LEN, byte_len, coded, put, put_coded, short};
 use crate::graph::NO_LOG_INDEX;
 
 /// One transfer as it applied.
@@ -29,31 +29,19 @@ pub(crate) struct Row {
     pub(crate) position: u32,
 }
 
-/// Bytes that follow for each code: a plain number of 0 to 8 bytes, hundredths
-/// of a USDT in 1 to 4, whole USDT in 1 to 3.
-const CODE_LEN: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 1, 2, 3];
-const CENT: u64 = 10_000;
-const WHOLE: u64 = 1_000_000;
-const CODE_SCALE: [u64; 16] =
-    [1, 1, 1, 1, 1, 1, 1, 1, 1, CENT, CENT, CENT, CENT, WHOLE, WHOLE, WHOLE];
-
-/// Bytes of the log index for each of its codes; the last ones are of no use.
+/// Codes of the log index: none; its bytes, 1 to 4; or by how much, 1 to 3, it
+/// exceeds that of the row before, as most do where USDT makes most of the logs.
+const LOG_NONE: u16 = 0;
+const LOG_BYTES: u16 = 4;
+const LOG_STEP: u32 = 3;
 const LOG_LEN: [u8; 8] = [0, 1, 2, 3, 4, 0, 0, 0];
-const LOG_NONE: u8 = 5;
+
 const EXTRA: u16 = 1 << 15;
 
-/// The lowest bytes of a word, by how many are meant.
-const MASK: [u64; 9] = [
-    0,
-    0xff,
-    0xffff,
-    0xff_ffff,
-    0xffff_ffff,
-    0xff_ffff_ffff,
-    0xffff_ffff_ffff,
-    0xff_ffff_ffff_ffff,
-    u64::MAX,
-];
+/// The byte that announces more: the code of a shortfall, the length of a
+/// position, and whether the amount less the shortfall stands for the shortfall.
+const POSITION_LEN: u8 = 7;
+const RELATIVE: u8 = 1 << 7;
 
 /// Bytes that follow for the codes in the low byte of a control word.
 const LOW_LEN: [u8; 256] = {
@@ -66,123 +54,110 @@ const LOW_LEN: [u8; 256] = {
     table
 };
 
-/// The same for the high byte; what its topmost bit announces is not counted.
-const HIGH_LEN: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = CODE_LEN[byte & 15] + LOG_LEN[(byte >> 4) & 7];
-        byte += 1;
+/// Appends the log index in view of the one before, and gives its code.
+fn put_log(into: &mut Vec<u8>, before: u32, log_index: u32) -> u16 {
+    let step = log_index.wrapping_sub(before);
+    if log_index == NO_LOG_INDEX {
+        return LOG_NONE;
     }
-    table
-};
-
-/// Bytes that the value needs: none for zero, at most eight.
-fn byte_len(value: u64) -> u8 {
-    let bits = u64::BITS - value.leading_zeros();
-    u8::try_from(bits.div_ceil(8)).expect("64 bits are eight bytes")
-}
-
-/// The code that needs the fewest bytes.
-fn code_of(value: u64) -> u8 {
-    let plain = byte_len(value);
-    if value.is_multiple_of(WHOLE) && byte_len(value / WHOLE) < plain.min(4) {
-        return 12 + byte_len(value / WHOLE);
+    if let (1..=LOG_STEP, Ok(step)) = (step, u16::try_from(step)) {
+        return LOG_BYTES + step;
     }
-    if value.is_multiple_of(CENT) && byte_len(value / CENT) < plain.min(5) {
-        return 8 + byte_len(value / CENT);
-    }
-    plain
-}
-
-fn put(into: &mut Vec<u8>, value: u64, len: u8) {
-    into.extend_from_slice(&value.to_le_bytes()[..usize::from(len)]);
-}
-
-fn put_coded(into: &mut Vec<u8>, value: u64) -> u8 {
-    let code = code_of(value);
-    let ix = usize::from(code);
-    put(into, value / CODE_SCALE[ix], CODE_LEN[ix]);
-    code
+    let len = byte_len(log_index.into()).max(1);
+    put(into, log_index.into(), len);
+    len.into()
 }
 
 /// Appends the numbers of a row, its ends aside, and gives its control word.
-pub(super) fn pack(row: &Row, into: &mut Vec<u8>) -> u16 {
-    let amount = put_coded(into, row.amount);
-    let rest = put_coded(into, row.rest);
-    let before = put_coded(into, row.to_before);
-    let none = row.log_index == NO_LOG_INDEX;
-    let log = if none { LOG_NONE } else { byte_len(row.log_index.into()) };
-    put(into, row.log_index.into(), LOG_LEN[usize::from(log)]);
-    let control = u16::from_le_bytes([amount | rest << 4, before | log << 4]);
+/// `log_before` is the log index of the row before, or none behind a mark.
+pub(super) fn pack(row: &Row, log_before: u32, into: &mut Vec<u8>) -> u16 {
+    let amount = u16::from(put_coded(into, row.amount));
+    let rest = u16::from(put_coded(into, row.rest));
+    let before = u16::from(put_coded(into, row.to_before));
+    let log = put_log(into, log_before, row.log_index);
+    let control = amount | rest << 4 | before << 8 | log << 12;
     if row.missing == 0 && row.position == 0 {
         return control;
     }
     let extra = into.len();
     into.push(0);
-    let missing = put_coded(into, row.missing);
+    // Where nothing was known of the sender, all that it sent was missing.
+    let (held, relative) = match row.amount.checked_sub(row.missing) {
+        Some(held) if row.missing > 0 => (held, RELATIVE),
+        _ => (row.missing, 0),
+    };
+    let missing = put_coded(into, held);
     let position = byte_len(row.position.into());
     put(into, row.position.into(), position);
-    into[extra] = missing | position << 4;
+    into[extra] = missing | position << 4 | relative;
     control | EXTRA
 }
 
-/// The eight bytes from `at` on; zeros where there are none.
-fn word(var: &[u8], at: usize) -> u64 {
-    let tail = var.get(at..).and_then(<[u8]>::first_chunk);
-    tail.map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-fn short(var: &[u8], at: usize, len: usize) -> u32 {
-    u32::try_from(word(var, at) & MASK[len.min(4)]).expect("at most four bytes are left")
-}
-
-fn coded(var: &[u8], at: usize, code: usize) -> (u64, usize) {
-    let len = usize::from(CODE_LEN[code]);
-    let scaled = (word(var, at) & MASK[len]) * CODE_SCALE[code];
-    (scaled, at + len)
-}
-
 fn extra_len(var: &[u8], at: usize) -> usize {
-    let lens = usize::from(var.get(at).copied().unwrap_or(0));
-    1 + usize::from(CODE_LEN[lens & 15]) + (lens >> 4)
+    let lens = var.get(at).copied().unwrap_or(0);
+    1 + usize::from(CODE_LEN[usize::from(lens & 15)] + (lens >> 4 & POSITION_LEN))
 }
 
-/// Where the row of that control word ends which begins at `at`.
-pub(super) fn skip(control: u16, var: &[u8], at: usize) -> usize {
-    let [low, high] = control.to_le_bytes();
-    let end = at + usize::from(LOW_LEN[usize::from(low)] + HIGH_LEN[usize::from(high)]);
-    if control & EXTRA == 0 { end } else { end + extra_len(var, end) }
+/// Where a row begins, and what is known of the row before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) at: usize,
+    log_before: u32,
 }
 
-/// The row of that control word which begins at `at`, and where it ends. `var`
-/// must have at least [`PAD`](super::chunk::PAD) bytes behind the last row.
-pub(super) fn unpack(ends: (u32, u32), control: u16, var: &[u8], at: usize) -> (Row, usize) {
-    let code = |shift: u16| usize::from(control >> shift & 15);
-    let (amount, at) = coded(var, at, code(0));
-    let (rest, at) = coded(var, at, code(4));
-    let (to_before, at) = coded(var, at, code(8));
-    let log = usize::from(control >> 12 & 7);
-    let log_len = usize::from(LOG_LEN[log]);
-    let log_index =
-        if log >= usize::from(LOG_NONE) { NO_LOG_INDEX } else { short(var, at, log_len) };
-    let mut row = Row {
-        from: ends.0,
-        to: ends.1,
-        amount,
-        rest,
-        to_before,
-        missing: 0,
-        log_index,
-        position: 0,
-    };
-    let at = at + log_len;
-    if control & EXTRA == 0 {
-        return (row, at);
+impl Place {
+    /// The place of a row that is understood without the one before.
+    pub(super) const fn at_mark(at: usize) -> Place {
+        Place { at, log_before: NO_LOG_INDEX }
     }
-    let lens = usize::from(var.get(at).copied().unwrap_or(0));
-    let (missing, end) = coded(var, at + 1, lens & 15);
-    row.missing = missing;
-    row.position = short(var, end, lens >> 4);
-    (row, end + (lens >> 4))
+
+    /// Goes to the next row; this one has that control word.
+    pub(super) fn skip(&mut self, control: u16, var: &[u8]) {
+        let [low, high] = control.to_le_bytes();
+        let before_len = CODE_LEN[usize::from(high & 15)];
+        self.at += usize::from(LOW_LEN[usize::from(low)] + before_len);
+        self.read_log(control, var);
+        if control & EXTRA != 0 {
+            self.at += extra_len(var, self.at);
+        }
+    }
+
+    /// Reads the row, whose ends and control word lie elsewhere, and goes to
+    /// the next one. `var` must have some eight bytes behind the last row.
+    pub(super) fn unpack(&mut self, ends: (u32, u32), control: u16, var: &[u8]) -> Row {
+        let code = |shift: u16| usize::from(control >> shift & 15);
+        let (amount, at) = coded(var, self.at, code(0));
+        let (rest, at) = coded(var, at, code(4));
+        let (to_before, at) = coded(var, at, code(8));
+        self.at = at;
+        let log_index = self.read_log(control, var);
+        let (from, to) = ends;
+        let mut row = Row { from, to, amount, rest, to_before, missing: 0, log_index, position: 0 };
+        if control & EXTRA != 0 {
+            self.read_extra(var, &mut row);
+        }
+        row
+    }
+
+    fn read_log(&mut self, control: u16, var: &[u8]) -> u32 {
+        let code = control >> 12 & 7;
+        let len = usize::from(LOG_LEN[usize::from(code)]);
+        self.log_before = match code {
+            LOG_NONE => NO_LOG_INDEX,
+            1..=LOG_BYTES => short(var, self.at, len),
+            _ => self.log_before.wrapping_add(u32::from(code - LOG_BYTES)),
+        };
+        self.at += len;
+        self.log_before
+    }
+
+    fn read_extra(&mut self, var: &[u8], row: &mut Row) {
+        let lens = var.get(self.at).copied().unwrap_or(0);
+        let (missing, end) = coded(var, self.at + 1, usize::from(lens & 15));
+        let all = row.amount.wrapping_sub(missing);
+        row.missing = if lens & RELATIVE == 0 { missing } else { all };
+        let position_len = usize::from(lens >> 4 & POSITION_LEN);
+        row.position = short(var, end, position_len);
+        self.at = end + position_len;
+    }
 }
