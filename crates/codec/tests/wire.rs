@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 
 use flow_codec::wire::{
-    AlertRecord, FreezeRecord, Message, Units, alert_message, freeze_message, schemas,
+    AlertRecord, FreezeRecord, Message, ParsedAlert, ReadError, Units, alert_message,
+    freeze_message, retraction, schemas,
 };
 use flow_core::{
-    AccountKey, Actor, Address, Alert, AlertId, BlockHash, Chain, Claim, FreezeRecommendation,
-    FreezeStatus, PathStep, Policy, RiskLevel, Rule, TransferRef, TxHash,
+    AccountKey, Actor, Address, Alert, AlertId, AlertStatus, Attribution, BlockHash, Chain, Claim,
+    FreezeRecommendation, FreezeStatus, PathStep, Policy, RiskLevel, Rule, TransferRef, TxHash,
 };
 use serde_json::Value;
 
@@ -26,20 +27,29 @@ fn step(hop: u8, tainted: u64) -> PathStep {
     }
 }
 
+/// Haircut and poison differ over what the transfer moved.
+fn attributions() -> Vec<Attribution> {
+    let attribution = |policy, tainted, held| Attribution { policy, tainted, held };
+    vec![
+        attribution(Policy::Haircut, 10_000_000, 12_000_000),
+        attribution(Policy::Poison, 30_000_000, 9_007_199_254_740_993),
+    ]
+}
+
 fn alert(rule: Rule, chain: Chain) -> Alert {
     let moves_source = rule == Rule::SourceMoved;
     let hops = if moves_source { 0 } else { 2 };
     Alert {
         id: AlertId([0xa5; 16]),
         revision: 1,
-        status: flow_core::AlertStatus::Final,
+        status: if moves_source { AlertStatus::Final } else { AlertStatus::Provisional },
         rule,
         risk: if moves_source { RiskLevel::Severe } else { RiskLevel::Medium },
         case: "case-1".to_owned(),
         case_title: (!moves_source).then(|| "Fake airdrop".to_owned()),
         category: (!moves_source).then(|| "phishing".to_owned()),
         policy: Policy::Haircut,
-        attributions: Vec::new(),
+        attributions: if moves_source { Vec::new() } else { attributions() },
         subject: AccountKey { chain, address: Address([3; 20]) },
         counterparty: Address([2; 20]),
         trigger: TransferRef { tx: TxHash([2; 32]), position: 1 },
@@ -130,6 +140,112 @@ fn records_read_back_as_written() {
         let read: FreezeRecord = serde_json::from_slice(&freeze_message(&freeze).value).unwrap();
         assert_eq!(read, FreezeRecord::from(&freeze));
     }
+}
+
+/// What a reader finds in the record of that alert.
+fn parsed(alert: &Alert) -> ParsedAlert {
+    let alert = alert.clone();
+    ParsedAlert {
+        id: alert.id,
+        revision: alert.revision,
+        status: alert.status,
+        rule: alert.rule,
+        case: alert.case,
+        policy: alert.policy,
+        attributions: alert.attributions,
+        subject: alert.subject,
+        counterparty: alert.counterparty,
+        trigger: alert.trigger,
+        block: alert.block,
+        timestamp_ms: alert.timestamp_ms,
+        amount: alert.amount,
+        tainted: alert.tainted,
+        balance: alert.balance,
+        held: alert.held,
+        hops: alert.hops,
+        threshold: alert.threshold,
+        service: alert.service,
+        path: alert.path,
+        path_omitted: alert.path_omitted,
+    }
+}
+
+#[test]
+fn the_facts_of_an_alert_read_back_from_its_json() {
+    for (rule, chain) in Rule::ALL.into_iter().flat_map(|rule| Chain::ALL.map(|c| (rule, c))) {
+        for status in AlertStatus::ALL {
+            let alert = Alert { status, path_omitted: 7, ..alert(rule, chain) };
+            assert_eq!(AlertRecord::read(&alert_message(&alert).value), Ok(parsed(&alert)));
+        }
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_read_names_the_field() {
+    let good: Value =
+        serde_json::from_slice(&alert_message(&alert(Rule::CashOut, Chain::Tron)).value).unwrap();
+    let error = |pointer: &str, value: Value| {
+        let mut bad = good.clone();
+        *bad.pointer_mut(pointer).unwrap() = value;
+        AlertRecord::read(bad.to_string().as_bytes()).unwrap_err().to_string()
+    };
+    for (pointer, field) in [
+        ("/type", "type"),
+        ("/id", "id"),
+        ("/chain", "chain"),
+        ("/alert_id", "alert_id"),
+        ("/status", "status"),
+        ("/rule", "rule"),
+        ("/policy", "policy"),
+        ("/attributions/1/policy", "attributions.policy"),
+        ("/address", "address"),
+        ("/counterparty", "counterparty"),
+        ("/tx", "tx"),
+        ("/time", "time"),
+        ("/path/0/tx", "path.tx"),
+        ("/path/1/from", "path.from"),
+        ("/path/1/to", "path.to"),
+        ("/path/0/time", "path.time"),
+    ] {
+        let text = error(pointer, Value::from("?"));
+        assert!(text.contains(&format!("field `{field}`")), "{pointer}: {text}");
+    }
+    for pointer in ["/schema_version", "/policy_version", "/attributions/0/policy_version"] {
+        assert!(error(pointer, Value::from(2)).ends_with("is 2; only version 1 is known here"));
+    }
+    let mut without = good.clone();
+    without.as_object_mut().unwrap().remove("held");
+    let error = AlertRecord::read(without.to_string().as_bytes()).unwrap_err();
+    assert!(matches!(&error, ReadError::NotARecord { .. }));
+    assert!(error.to_string().contains("missing field `held`"), "{error}");
+}
+
+#[test]
+fn policies_agree_on_the_units_moved_or_not() {
+    let agree = |tainted: &[u64]| {
+        let attribution = |tainted| Attribution { tainted, ..attributions()[0] };
+        let attributions = tainted.iter().copied().map(attribution).collect();
+        AlertRecord::from(&Alert { attributions, ..alert(Rule::CashOut, Chain::Tron) })
+            .policies_agree
+    };
+    assert!(agree(&[]) && agree(&[5]) && agree(&[5, 5, 5]));
+    assert!(!agree(&[5, 5, 6]) && !agree(&[4, 5, 5]));
+}
+
+#[test]
+fn a_retraction_is_the_record_with_another_status_and_the_next_revision() {
+    for rule in Rule::ALL {
+        let told = Alert { revision: 2, block_hash: None, ..alert(rule, Chain::Ethereum) };
+        let retracted = Alert { revision: 3, status: AlertStatus::Retracted, ..told.clone() };
+        let message = retraction(&alert_message(&told).value).unwrap();
+        assert_eq!(message, alert_message(&retracted));
+        assert_eq!(retraction(&message.value), None, "retracted already");
+    }
+    let last = Alert { revision: u32::MAX, ..alert(Rule::CashOut, Chain::Tron) };
+    assert_eq!(retraction(&alert_message(&last).value), None);
+    let freeze = freeze_message(&recommendation(FreezeStatus::Raised));
+    assert_eq!(retraction(&freeze.value), None);
+    assert_eq!(retraction(b"{"), None);
 }
 
 #[test]

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::accounts::Accounts;
 use crate::alert::{self, Sight};
 use crate::effect::{Actor, Claim, FreezeRecommendation, FreezeStatus};
 use crate::history::HistoryError;

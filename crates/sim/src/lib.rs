@@ -1,7 +1,8 @@
 //! Seeded USDT traffic with known answers, and the oracle that knows them.
 //!
-//! [`oracle`] works out taint the slow and obvious way; [`ledger_gen`] makes
-//! small ledgers full of corner cases to compare an engine with it;
+//! [`oracle`] works out taint under every policy, the slow and obvious way;
+//! [`ledger_gen`] makes small ledgers full of corner cases, and stories of
+//! reverted blocks and late cases, to compare an engine with it;
 //! [`workload`] makes realistic traffic with planted crimes for demos and
 //! benches; [`feed`] writes blocks in the record formats that users have.
 //! What always holds: everything follows from one seed, in integers.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use flow_core::{AccountRow, Case, CaseTotals, Engine, EngineConfig, Event};
+use flow_core::{AccountRow, Case, CaseTotals, Engine, EngineConfig, Event, Policy};
 use flow_sim::ledger_gen::{RandomLedger, random_ledger};
 use flow_sim::oracle::{CaseAnswer, Row, Totals, trace};
 
@@ -63,7 +63,7 @@ fn run(ledger: &RandomLedger, cases_at: usize, labels_at: usize) -> Engine {
 }
 
 fn oracle(ledger: &RandomLedger) -> Vec<CaseAnswer> {
-    trace(&ledger.blocks, &ledger.cases, &ledger.labels, &ledger.opening)
+    trace(Policy::Haircut, &ledger.blocks, &ledger.cases, &ledger.labels, &ledger.opening)
 }
 
 fn seeds(parts: u64, part: u64) -> Range<u64> {
@@ -117,7 +117,8 @@ fn a_case_replaced_or_closed_leaves_no_trace() {
         if let Some(case) = left.first_mut() {
             *case = swapped;
         }
-        let expected = trace(&ledger.blocks, &left, &ledger.labels, &ledger.opening);
+        let expected =
+            trace(Policy::Haircut, &ledger.blocks, &left, &ledger.labels, &ledger.opening);
         assert_eq!(answers(&engine, &left), expected, "seed {seed}");
         assert_eq!(engine.case_totals().len(), left.len(), "seed {seed}");
     }

@@ -2,7 +2,8 @@
 //! definition of taint. Letters are accounts on TRON unless said otherwise.
 
 use flow_core::{
-    AccountKey, Action, Address, Amount, Block, Case, Chain, Label, LedgerEvent, Source, TxHash,
+    AccountKey, Action, Address, Amount, Block, Case, Chain, Label, LedgerEvent, Policy, Source,
+    TxHash,
 };
 use flow_sim::oracle::{CaseAnswer, trace};
 
@@ -67,7 +68,7 @@ fn stop(name: char) -> Label {
 
 fn solve(actions: &[Action], case: Case, labels: &[Label], opening: &[(char, u64)]) -> CaseAnswer {
     let opening: Vec<_> = opening.iter().map(|(name, amount)| (key(*name), *amount)).collect();
-    trace(&ledger(actions), &[case], labels, &opening).remove(0)
+    trace(Policy::Haircut, &ledger(actions), &[case], labels, &opening).remove(0)
 }
 
 /// Rows as `name tainted/balance hops`, then the totals that are not 0.
@@ -151,7 +152,7 @@ fn multisig_steps_and_other_chains_wake_no_source() {
     let mut foreign = ledger(&[pay('B', 'C', 1)]).remove(0);
     (foreign.chain, foreign.number) = (Chain::Ethereum, 9);
     blocks.push(foreign);
-    let answer = trace(&blocks, &[case(&[wallet('A', 2)])], &[], &[]).remove(0);
+    let answer = trace(Policy::Haircut, &blocks, &[case(&[wallet('A', 2)])], &[], &[]).remove(0);
     assert_eq!(text(&answer), "");
 }
 
@@ -307,6 +308,6 @@ fn products_take_128_bits() {
 #[test]
 fn cases_do_not_subtract_from_each_other() {
     let both = [case(&[wallet('A', 0)]), case(&[transfer(1)])];
-    let answers = trace(&ledger(&[pay('A', 'B', 4)]), &both, &[], &[]);
+    let answers = trace(Policy::Haircut, &ledger(&[pay('A', 'B', 4)]), &both, &[], &[]);
     assert!(answers.iter().all(|answer| text(answer) == "B 4/4 hop 1; emitted 4"));
 }

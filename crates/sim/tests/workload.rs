@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flow_core::{AccountKey, Action, Block, Chain, Engine, EngineConfig, Event};
+use flow_core::{AccountKey, Action, Block, Chain, Engine, EngineConfig, Event, Policy};
 use flow_sim::oracle::{CaseAnswer, trace};
 use flow_sim::workload::{Crime, Workload, WorkloadConfig};
 
@@ -18,7 +18,7 @@ fn small(seed: u64) -> WorkloadConfig {
 
 fn oracle(workload: &Workload, blocks: &[Block]) -> Vec<CaseAnswer> {
     let planted = workload.planted();
-    trace(blocks, &planted.cases, &planted.labels, workload.opening())
+    trace(Policy::Haircut, blocks, &planted.cases, &planted.labels, workload.opening())
 }
 
 fn transfers(blocks: &[Block]) -> impl Iterator<Item = (AccountKey, AccountKey, u64)> {

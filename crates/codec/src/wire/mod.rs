@@ -9,17 +9,20 @@
 //!
 //! Deliberately absent: topics and partitions, which belong to the shell.
 
+mod read;
 mod record;
 mod schema;
 mod time;
 
+pub use read::{ParsedAlert, ReadError};
 pub use record::{
-    ActByRecord, AlertRecord, ClaimRecord, FreezeRecord, PathRecord, ServiceRecord, Units,
+    ActByRecord, AlertRecord, AttributionRecord, ClaimRecord, FreezeRecord, PathRecord,
+    ServiceRecord, Units,
 };
 pub use schema::schemas;
 pub use time::rfc3339_utc;
 
-use flow_core::{Alert, Chain, FreezeRecommendation};
+use flow_core::{Alert, AlertStatus, Chain, FreezeRecommendation};
 use serde::Serialize;
 
 use crate::address;
@@ -45,21 +48,37 @@ pub struct Message {
 
 /// The alert as a message.
 pub fn alert_message(alert: &Alert) -> Message {
-    let record = AlertRecord::from(alert);
     let chain = alert.subject.chain;
     let key = address::format_account(alert.subject);
-    let mut headers = cloud_event(
-        chain,
-        &record.id,
-        ALERT_TYPE,
-        &record.time,
-        &key,
-        "urn:usdt-flow:schema:alert:1",
-    );
+    let mut message = alert_record_message(chain, key, &AlertRecord::from(alert));
     if let Some(hash) = alert.block_hash {
-        headers.push(("ce_blockhash", address::format_block_hash(chain, hash)));
+        message.headers.push(("ce_blockhash", address::format_block_hash(chain, hash)));
     }
-    Message { key, headers, value: json(&record) }
+    message
+}
+
+/// The retraction of an alert of which only the published value is left: the
+/// same record, retracted, as its next revision. The hash of the block is not
+/// in the value, so it is not told. `None` if the value is no alert record or
+/// is a retraction already.
+pub fn retraction(json: &[u8]) -> Option<Message> {
+    let mut record: AlertRecord = serde_json::from_slice(json).ok()?;
+    let chain = Chain::from_name(&record.chain)?;
+    let retracted = AlertStatus::Retracted.name();
+    if record.r#type != ALERT_TYPE || record.status == retracted {
+        return None;
+    }
+    record.status = retracted.to_owned();
+    record.revision = record.revision.checked_add(1)?;
+    record.id = record::alert_record_id(&record.alert_id, record.revision);
+    let key = format!("{chain}:{}", record.address);
+    Some(alert_record_message(chain, key, &record))
+}
+
+fn alert_record_message(chain: Chain, key: String, record: &AlertRecord) -> Message {
+    let schema = "urn:usdt-flow:schema:alert:1";
+    let headers = cloud_event(chain, &record.id, ALERT_TYPE, &record.time, &key, schema);
+    Message { key, headers, value: json(record) }
 }
 
 /// The recommendation as a message.

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use flow_core::{
-    AccountKey, Actor, Alert, Amount, Chain, Claim, FreezeRecommendation, FreezeStatus, PathStep,
-    Policy, RiskLevel, Rule,
+    AccountKey, Actor, Alert, AlertStatus, Amount, Attribution, Chain, Claim, FreezeRecommendation,
+    FreezeStatus, PathStep, Policy, RiskLevel, Rule,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -40,8 +40,14 @@ pub struct AlertRecord {
     /// Stable id of the alert: the same after redelivery, restart or replay.
     #[schemars(regex(pattern = r"^[0-9a-f]{32}$"))]
     pub alert_id: String,
-    /// 1 when first raised.
+    /// 1 when first raised; rises with each record of the same alert. The
+    /// highest holds.
     pub revision: u32,
+    /// How far the alert can be relied on: `provisional` while its block can
+    /// still be reverted, `final` when it no longer can, `retracted` when the
+    /// alert no longer holds.
+    #[schemars(extend("enum" = AlertStatus::ALL.map(AlertStatus::name)))]
+    pub status: String,
     /// Why it was raised.
     #[schemars(extend("enum" = Rule::ALL.map(Rule::name)))]
     pub rule: String,
@@ -65,6 +71,12 @@ pub struct AlertRecord {
     pub policy: String,
     /// Version of that rule of attribution.
     pub policy_version: u32,
+    /// What each policy that traces the case says of the triggering transfer,
+    /// `policy` among them; empty where `policy` alone traces it.
+    pub attributions: Vec<AttributionRecord>,
+    /// Whether all of them find the same number of tainted units moved. False:
+    /// how much is tainted depends on the policy.
+    pub policies_agree: bool,
     /// The wallet that the alert is about, in the chain's own spelling.
     pub address: String,
     /// The other side of the triggering transfer.
@@ -97,6 +109,20 @@ pub struct AlertRecord {
     pub path: Vec<PathRecord>,
     /// Transfers left out of the middle of a path too long for one message.
     pub path_omitted: u32,
+}
+
+/// What one policy says of an alert's transfer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttributionRecord {
+    /// How taint was attributed.
+    #[schemars(extend("enum" = Policy::ALL.map(Policy::name)))]
+    pub policy: String,
+    /// Version of that rule of attribution.
+    pub policy_version: u32,
+    /// Tainted base units among those that the transfer moved.
+    pub tainted: Units,
+    /// Tainted base units that the wallet holds after it.
+    pub held: Units,
 }
 
 /// A service that runs an account.
@@ -215,18 +241,24 @@ pub struct ClaimRecord {
     pub path_omitted: u32,
 }
 
+/// The id of one record of an alert.
+pub(super) fn alert_record_id(alert_id: &str, revision: u32) -> String {
+    format!("{alert_id}.{revision}")
+}
+
 impl From<&Alert> for AlertRecord {
     fn from(alert: &Alert) -> Self {
         let AccountKey { chain, address } = alert.subject;
         let alert_id = hex::encode(alert.id.0);
         AlertRecord {
-            id: format!("{alert_id}.{}", alert.revision),
+            id: alert_record_id(&alert_id, alert.revision),
             r#type: ALERT_TYPE.to_owned(),
             time: rfc3339_utc(alert.timestamp_ms),
             chain: chain.name().to_owned(),
             schema_version: SCHEMA_VERSION,
             alert_id,
             revision: alert.revision,
+            status: alert.status.name().to_owned(),
             rule: alert.rule.name().to_owned(),
             risk_level: risk_name(alert.risk).to_owned(),
             exposure: if alert.hops <= 1 { "direct" } else { "indirect" }.to_owned(),
@@ -236,6 +268,8 @@ impl From<&Alert> for AlertRecord {
             category: alert.category.clone(),
             policy: alert.policy.name().to_owned(),
             policy_version: alert.policy.version(),
+            attributions: alert.attributions.iter().map(AttributionRecord::from).collect(),
+            policies_agree: policies_agree(&alert.attributions),
             address: address::format(chain, address),
             counterparty: address::format(chain, alert.counterparty),
             block: alert.block,
@@ -252,6 +286,17 @@ impl From<&Alert> for AlertRecord {
             retroactive: alert.retroactive,
             path: path(chain, &alert.path),
             path_omitted: alert.path_omitted,
+        }
+    }
+}
+
+impl From<&Attribution> for AttributionRecord {
+    fn from(attribution: &Attribution) -> Self {
+        AttributionRecord {
+            policy: attribution.policy.name().to_owned(),
+            policy_version: attribution.policy.version(),
+            tainted: Units(attribution.tainted),
+            held: Units(attribution.held),
         }
     }
 }
@@ -386,6 +431,10 @@ fn share_of_balance(recommendation: &FreezeRecommendation, tainted: Amount) -> O
 fn share_ppm(tainted: Amount, amount: Amount) -> u64 {
     let share = (u128::from(tainted) * 1_000_000).checked_div(u128::from(amount)).unwrap_or(0);
     u64::try_from(share).unwrap_or(u64::MAX)
+}
+
+fn policies_agree(attributions: &[Attribution]) -> bool {
+    attributions.windows(2).all(|pair| pair[0].tainted == pair[1].tainted)
 }
 
 const fn direction(rule: Rule) -> &'static str {

@@ -236,7 +236,11 @@ impl Engine {
         let mut accounts = BTreeSet::from([id]);
         if now != stop(before.as_ref()) {
             let cases: Vec<String> = self.cases.keys().cloned().collect();
+            let heads = Chain::ALL.map(|chain| self.head_number(chain));
             for case in cases {
+                if let Some(open) = self.cases.get_mut(&case) {
+                    open.heads = heads;
+                }
                 if self.config.defer_late && !self.history.segments().is_empty() {
                     self.open_late(&case, effects)?;
                 } else {

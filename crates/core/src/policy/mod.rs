@@ -62,7 +62,6 @@ impl Policy {
 
     /// Whether it matters which units are which, so that an account's tainted
     /// units are kept as runs of its unit space.
-    #[expect(dead_code, reason = "the tracer asks next")]
     pub(crate) const fn is_ordered(self) -> bool {
         matches!(self, Policy::Fifo | Policy::Lifo)
     }

@@ -26,15 +26,6 @@
 //! locator    from a transaction's hash to the chunks it may be in
 //! ```
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the history in memory is replaced by segments step by step"
-    )
-)]
-
 mod block;
 mod build;
 mod bytes;

@@ -1,7 +1,7 @@
 //! Random ledgers: the tables to the byte as the oracle works them out, however
 //! the events are written, ordered, repeated and compressed.
 
-use flow_core::{Chain, Source};
+use flow_core::{Chain, Policy, Source};
 use flow_sim::feed;
 use flow_sim::ledger_gen::{RandomLedger, random_ledger};
 use flow_sim::oracle::{CaseAnswer, trace};
@@ -86,7 +86,8 @@ fn table(header: &str, mut rows: Vec<Vec<String>>) -> String {
 }
 
 fn assert_answers(seed: u64, how: &str, files: &Files, ledger: &RandomLedger) {
-    let answers = trace(&ledger.blocks, &ledger.cases, &ledger.labels, &ledger.opening);
+    let answers =
+        trace(Policy::Haircut, &ledger.blocks, &ledger.cases, &ledger.labels, &ledger.opening);
     for (name, expected) in tables(&answers) {
         assert_eq!(files[name], expected, "seed {seed}, {how}: {name}");
     }

@@ -1,13 +1,4 @@
-//! Small, nasty ledgers for property tests.
-//!
-//! Few accounts, so that units circulate; every kind of event; amounts so small
-//! that rounding decides or so large that products need 128 bits; the same
-//! addresses and transaction hashes on both chains; sources that wake late,
-//! twice, never, or inside a transaction of several transfers.
-//!
-//! What always holds: block numbers rise on each chain, (transaction, log
-//! index) names at most one event of a chain, case ids and labelled accounts
-//! are distinct, and no reserved address is a source.
+//! Blocks, sources, cases and labels by chance, for ledgers and stories.
 
 use std::collections::BTreeMap;
 
@@ -18,30 +9,8 @@ use flow_core::{
 
 use crate::dice::Dice;
 
-/// A ledger with cases, labels and opening balances.
-#[derive(Clone, Debug)]
-pub struct RandomLedger {
-    /// The blocks of both chains, interleaved.
-    pub blocks: Vec<Block>,
-    /// The cases to trace.
-    pub cases: Vec<Case>,
-    /// The labels, known from the first event.
-    pub labels: Vec<Label>,
-    /// Balances before the first event.
-    pub opening: Vec<(AccountKey, Amount)>,
-}
-
-/// The ledger of that seed.
-pub fn random_ledger(seed: u64) -> RandomLedger {
-    let mut dice = Dice::new(seed);
-    let mut generator = Generator::new(&mut dice);
-    let opening = generator.opening(&mut dice);
-    let blocks = generator.blocks(&mut dice);
-    let pool = generator.source_pool(&mut dice, &blocks);
-    let cases = cases(&mut dice, &pool);
-    let labels = generator.labels(&mut dice);
-    RandomLedger { blocks, cases, labels, opening }
-}
+/// When ledgers begin.
+pub(super) const START_MS: u64 = 1_767_225_600_000;
 
 /// How large amounts are. One choice for a whole ledger.
 #[derive(Clone, Copy)]
@@ -56,7 +25,7 @@ enum Scale {
     Overflowing,
 }
 
-struct Generator {
+pub(super) struct Generator {
     scale: Scale,
     accounts: Vec<Address>,
     /// Whether logs are numbered in the block from 0, or in the transaction
@@ -66,10 +35,12 @@ struct Generator {
     some_unnumbered: bool,
     /// Units that may still come into being (`Scale::Large`).
     budget: Amount,
+    /// The last transaction made on each chain.
+    txs: [u64; 2],
 }
 
 impl Generator {
-    fn new(dice: &mut Dice) -> Self {
+    pub(super) fn new(dice: &mut Dice) -> Self {
         let scale = match dice.below(16) {
             0..6 => Scale::Tiny,
             6..11 => Scale::Mixed,
@@ -87,6 +58,7 @@ impl Generator {
             numbered_in_block: !dice.one_in(3),
             some_unnumbered: dice.one_in(4),
             budget: Amount::MAX,
+            txs: [0; 2],
         }
     }
 
@@ -113,20 +85,22 @@ impl Generator {
         }
     }
 
-    fn opening(&mut self, dice: &mut Dice) -> Vec<(AccountKey, Amount)> {
+    pub(super) fn opening(&mut self, dice: &mut Dice) -> Vec<(AccountKey, Amount)> {
         let mut opening = BTreeMap::new();
-        for _ in 0..dice.below(4) {
+        let most = if dice.one_in(4) { 12 } else { 4 };
+        for _ in 0..dice.below(most) {
             let account = self.account(dice);
             opening.insert(account, self.amount(dice));
         }
         opening.into_iter().collect()
     }
 
-    fn blocks(&mut self, dice: &mut Dice) -> Vec<Block> {
+    pub(super) fn blocks(&mut self, dice: &mut Dice) -> Vec<Block> {
         let mut numbers = [dice.between(0, 5), dice.between(0, 5)];
-        let mut txs = [0_u64; 2];
         let mut blocks = Vec::new();
-        for step in 0..dice.between(1, 24) {
+        // Long ones now and then: units are stirred into many runs.
+        let most = if dice.one_in(6) { 72 } else { 24 };
+        for step in 0..dice.between(1, most) {
             let chain = dice.pick(&Chain::ALL);
             let number = &mut numbers[chain.index()];
             *number += dice.between(1, 3);
@@ -134,23 +108,23 @@ impl Generator {
                 chain,
                 number: *number,
                 hash: dice.one_in(2).then(|| BlockHash(dice.bytes())),
-                timestamp_ms: 1_767_225_600_000 + step * 3_000,
-                events: self.events(dice, &mut txs[chain.index()]),
+                timestamp_ms: START_MS + step * 3_000,
+                events: self.events(dice, chain),
             });
         }
         blocks
     }
 
-    fn events(&mut self, dice: &mut Dice, last_tx: &mut u64) -> Vec<LedgerEvent> {
+    pub(super) fn events(&mut self, dice: &mut Dice, chain: Chain) -> Vec<LedgerEvent> {
         let mut events: Vec<LedgerEvent> = Vec::new();
         let mut in_tx = 0;
         for in_block in 0_u32..u32::try_from(dice.below(6)).expect("below 6") {
             if in_block == 0 || dice.one_in(2) {
-                *last_tx += 1;
+                self.txs[chain.index()] += 1;
                 in_tx = 0;
             }
             in_tx += 1;
-            let tx = numbered_tx(*last_tx);
+            let tx = numbered_tx(self.txs[chain.index()]);
             let action = self.action(dice);
             let number = if self.numbered_in_block { in_block } else { in_tx };
             let unnumbered = self.some_unnumbered && dice.one_in(3);
@@ -160,6 +134,17 @@ impl Generator {
                 position: position(&events, tx, &action),
                 action,
             });
+        }
+        events
+    }
+
+    /// The events of a block that was put together anew, with the log indices
+    /// that they have there.
+    pub(super) fn renumbered(&self, mut events: Vec<LedgerEvent>) -> Vec<LedgerEvent> {
+        if self.numbered_in_block {
+            for (rank, event) in (0_u32..).zip(&mut events) {
+                event.log_index = event.log_index.map(|_| rank);
+            }
         }
         events
     }
@@ -179,7 +164,7 @@ impl Generator {
     }
 
     /// Candidates for sources. Cases draw from one pool, so that they share.
-    fn source_pool(&self, dice: &mut Dice, blocks: &[Block]) -> Vec<Source> {
+    pub(super) fn source_pool(&self, dice: &mut Dice, blocks: &[Block]) -> Vec<Source> {
         let last = blocks.iter().map(|block| block.number).max().unwrap_or(0);
         let numbered: Vec<(Chain, LedgerEvent, u32)> = blocks
             .iter()
@@ -188,10 +173,14 @@ impl Generator {
             .filter_map(|(chain, event)| Some((chain, event, event.log_index?)))
             .collect();
         let mut pool = Vec::new();
-        for _ in 0..dice.between(1, 6) {
+        for _ in 0..dice.between(1, 8) {
             if dice.one_in(2) || numbered.is_empty() {
                 let account = self.account(dice);
-                let since_block = if dice.one_in(3) { 0 } else { dice.between(0, last + 3) };
+                let since_block = match dice.below(3) {
+                    0 => 0,
+                    1 => dice.between(0, last + 3),
+                    _ => last / 2 + dice.below(last / 2 + 1),
+                };
                 if !account.address.is_reserved() {
                     pool.push(Source::Wallet { account, since_block });
                 }
@@ -205,7 +194,7 @@ impl Generator {
         pool
     }
 
-    fn labels(&self, dice: &mut Dice) -> Vec<Label> {
+    pub(super) fn labels(&self, dice: &mut Dice) -> Vec<Label> {
         let mut labels = BTreeMap::new();
         for _ in 0..dice.below(4) {
             let account = self.account(dice);
@@ -217,21 +206,26 @@ impl Generator {
     }
 }
 
-fn cases(dice: &mut Dice, pool: &[Source]) -> Vec<Case> {
-    (0..dice.between(1, 4))
-        .map(|number| Case {
-            id: format!("case-{number}"),
-            title: None,
-            category: None,
-            sources: if pool.is_empty() {
-                Vec::new()
-            } else {
-                (0..dice.between(1, 3)).map(|_| dice.pick(pool)).collect()
-            },
-            min_units: if dice.one_in(2) { 0 } else { dice.between(1, 6) },
-            max_hops: dice.one_in(2).then(|| u32::try_from(dice.below(4)).expect("below 4")),
-        })
-        .collect()
+/// A case of that number with sources from the pool.
+pub(super) fn case(dice: &mut Dice, pool: &[Source], number: u64) -> Case {
+    Case {
+        id: format!("case-{number}"),
+        title: None,
+        category: None,
+        sources: if pool.is_empty() {
+            Vec::new()
+        } else {
+            // Many sources: some wake in accounts that others have reached.
+            let most = if dice.one_in(3) { 8 } else { 3 };
+            (0..dice.between(1, most)).map(|_| dice.pick(pool)).collect()
+        },
+        min_units: match dice.below(6) {
+            0..3 => 0,
+            3 | 4 => dice.between(1, 6),
+            _ => 1 << dice.below(62),
+        },
+        max_hops: dice.one_in(2).then(|| u32::try_from(dice.below(4)).expect("below 4")),
+    }
 }
 
 /// Both chains count from 1, so the same hashes occur on each.
