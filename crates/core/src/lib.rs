@@ -42,7 +42,7 @@ pub use late::LateTrace;
 pub use ledger::{AccountRow, LedgerStats};
 pub use policy::Policy;
 pub use primitives::{AccountKey, Address, Amount, BlockHash, Chain, TransferRef, TxHash};
-pub use segment::{Image, ImageError};
 #[doc(hidden)]
 pub use segment::probe as probe_segment;
+pub use segment::{Image, ImageError};
 pub use trace::CaseTotals;

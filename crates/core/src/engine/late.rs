@@ -29,14 +29,8 @@ impl Engine {
         match self.cases.get_mut(&id) {
             Some(open) => (open.case, open.heads) = (case, heads),
             None => {
-                let open = OpenCase {
-                    case,
-                    lanes: Vec::new(),
-                    traced_at: 0,
-                    heads,
-                    waits_for: None,
-                    told: Default::default(),
-                };
+                let open =
+                    OpenCase { case, lanes: Vec::new(), traced_at: 0, heads, waits_for: None };
                 self.cases.insert(id.clone(), open);
             }
         }
@@ -202,7 +196,6 @@ impl Engine {
             return Ok(());
         };
         self.queued.retain(|queued| queued.case != id);
-        self.journal.take_alerts(id);
         let mut accounts = BTreeSet::new();
         for lane in case.lanes {
             if let Some(lane) = self.tracer.close(lane, &self.ledger) {

@@ -57,7 +57,6 @@ struct OpenCase {
     heads: [Option<u64>; 2],
     /// The late trace that it waits for.
     waits_for: Option<u64>,
-    told: HashMap<AlertId, Told, FixedState>,
 }
 
 /// The state of all chains, cases and recommendations.
@@ -71,6 +70,8 @@ pub struct Engine {
     labels: Arc<Labels>,
     tracer: Tracer,
     cases: BTreeMap<String, OpenCase>,
+    /// By case, also closed ones: an alert is told once whatever becomes of it.
+    told: BTreeMap<String, HashMap<AlertId, Told, FixedState>>,
     next_lane: LaneIx,
     next_trace: u64,
     queued: Vec<LateTrace>,

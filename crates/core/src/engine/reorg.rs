@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use super::{ApplyError, Engine};
 use crate::freeze::Record;
 use crate::journal::Entry;
-use crate::movement::{AccountId, BlockIx, TransferId};
+use crate::movement::{AccountId, BlockIx, BlockMeta, TransferId};
 use crate::trace::LaneIx;
 use crate::{AccountKey, Chain, Effect};
 
@@ -33,6 +33,7 @@ impl Engine {
         let Some(cut) = first.filter(|_| !is_final) else {
             return Err(ApplyError::RevertedFinal { chain, block: number, last_final });
         };
+        let heads = self.heads;
         let stale = self.close_younger(cut);
         let mut told_before = ToldBefore::new();
         let mut again = Vec::new();
@@ -57,7 +58,7 @@ impl Engine {
             self.remember_told(reviewed.iter().copied(), &mut told_before);
             self.review(reviewed, &mut Vec::new())?;
         }
-        self.retell(told_before, effects)
+        self.retell(told_before, heads, effects)
     }
 
     /// Closes the lanes of cases that were traced through blocks from `cut` on:
@@ -154,10 +155,12 @@ impl Engine {
         }
     }
 
-    /// Tells each recommendation that is another one now.
+    /// Tells each recommendation that is another one now. `heads`: those before
+    /// the reorganisation, for a chain of which nothing is left.
     fn retell(
         &mut self,
         told_before: ToldBefore,
+        heads: [Option<BlockMeta>; 2],
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
         self.note_desk();
@@ -165,7 +168,8 @@ impl Engine {
             if self.desk.told(account) == before.as_ref() {
                 continue;
             }
-            let Some(head) = self.heads[key.chain.index()] else { continue };
+            let chain = key.chain.index();
+            let Some(head) = self.heads[chain].or(heads[chain]) else { continue };
             let (mut sight, desk) = self.sight();
             if let Some(record) = desk.retell(account, before.as_ref(), &head, &mut sight)? {
                 effects.push(Effect::Recommend(Box::new(record)));

@@ -17,7 +17,7 @@ impl Engine {
         for finding in findings {
             let (id, detail) = self.sight().0.identify(&finding)?;
             let case = self.tracer.lane(finding.lane).case.id.clone();
-            let known = self.cases.get(&case).and_then(|case| case.told.get(&id).copied());
+            let known = self.told.get(&case).and_then(|told| told.get(&id).copied());
             let block = (finding.block.chain, finding.block.number);
             let provisional = self.journal.entry(block.0, block.1).filter(|entry| !entry.is_final);
             let is_provisional = provisional.is_some();
@@ -33,9 +33,7 @@ impl Engine {
             if is_provisional {
                 alert.status = AlertStatus::Provisional;
             }
-            if let Some(case) = self.cases.get_mut(&case) {
-                case.told.insert(id, told);
-            }
+            self.told.entry(case).or_default().insert(id, told);
             if let Some(entry) = self.journal.entry(block.0, block.1).filter(|_| is_provisional) {
                 entry.alerts.push(alert.clone());
             }
@@ -106,6 +104,6 @@ impl Engine {
     }
 
     fn told_mut(&mut self, case: &str, id: AlertId) -> Option<&mut Told> {
-        self.cases.get_mut(case)?.told.get_mut(&id)
+        self.told.get_mut(case)?.get_mut(&id)
     }
 }

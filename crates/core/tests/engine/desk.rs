@@ -117,7 +117,7 @@ fn an_account_has_one_record_for_a_block() {
     assert_eq!(town.freezes_of(11, ""), ["A raised by issuer: a 8; b 8"]);
     assert_eq!(
         town.freezes_of(12, "A>X 4, S>A 1, A>X 4, freeze A"),
-        ["X raised by Alder: a 4; b 3", "A frozen by issuer: a 5; b 5"]
+        ["A frozen by issuer: a 5; b 5", "X raised by Alder: a 4; b 3"]
     );
     let mut seen = BTreeSet::new();
     assert!(town.freezes.iter().all(|record| seen.insert((record.account, record.block))));
