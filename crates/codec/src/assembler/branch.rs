@@ -220,8 +220,9 @@ impl Branch {
     /// Adds an event; `false` if it was taken back before it came, so that it
     /// says nothing for the block.
     fn insert(&mut self, event: ChainEvent, identity: Option<Identity>) -> bool {
+        let expects = identity.filter(|_| !self.ahead.is_empty());
         let mut expected =
-            |with_hash| identity.is_some_and(|identity| self.ahead.remove(&(identity, with_hash)));
+            |with_hash| expects.is_some_and(|identity| self.ahead.remove(&(identity, with_hash)));
         let (with_hash, without) = (expected(true), expected(false));
         // A removal with a hash concerned the block and takes no event out of it.
         let gone = without || (with_hash && event.block_hash.is_none());

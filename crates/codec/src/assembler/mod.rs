@@ -260,10 +260,10 @@ impl Assembler {
         if replaced {
             self.contest(number);
         }
-        let is_applied = self.heights.get(&number).is_some_and(|height| height.applied.is_some());
-        if current.is_some() && !is_applied {
+        // A revert has seen to the heights that were put out.
+        if !is_applied && before.is_none() && current.is_some() {
             self.ready.insert(number);
-        } else {
+        } else if !is_applied && current.is_none() {
             self.ready.remove(&number);
         }
         result
