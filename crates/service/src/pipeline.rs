@@ -111,7 +111,7 @@ impl Pipeline {
                 self.metrics.chain(chain).duplicates.inc();
                 return Ok(None);
             }
-            Dropped::RevertedAfterApply { block } => {
+            Dropped::RevertedFinal { block, .. } => {
                 return Err(PipelineError::Reverted { chain, block });
             }
             Dropped::Late { .. } => self.metrics.chain(chain).late_records.inc(),
@@ -188,6 +188,10 @@ impl Pipeline {
                     self.metrics.chain(chain).gaps.inc();
                     tracing::warn!(%chain, after = gap.after, before = gap.before, "gap in the input");
                 }
+                Assembled::Reverted { chain, number } => {
+                    return Err(PipelineError::Reverted { chain, block: number });
+                }
+                Assembled::Final { .. } => {}
                 Assembled::Block(block) => {
                     self.count(&block);
                     self.engine.apply(Event::BlockCommitted(block), effects)?;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use flow_core::TxHash;
 use foldhash::fast::FixedState;
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 
 use crate::{ChainEvent, LogIndex};
 
@@ -25,36 +25,47 @@ impl Identity {
     }
 }
 
-/// The identities of the last events taken, up to a bound.
+/// In which block put out each event stands. Those of final blocks are
+/// remembered up to a bound, those of others until their block is final or
+/// reverted.
 #[derive(Debug)]
 pub(super) struct Recent {
-    known: HashSet<Identity, FixedState>,
-    order: VecDeque<Identity>,
+    blocks: HashMap<Identity, u64, FixedState>,
+    settled: VecDeque<Identity>,
     bound: usize,
 }
 
 impl Recent {
     pub(super) fn new(bound: usize) -> Recent {
-        Recent { known: HashSet::default(), order: VecDeque::new(), bound }
+        Recent { blocks: HashMap::default(), settled: VecDeque::new(), bound }
     }
 
-    pub(super) fn contains(&self, identity: Identity) -> bool {
-        self.known.contains(&identity)
+    pub(super) fn block(&self, identity: Identity) -> Option<u64> {
+        self.blocks.get(&identity).copied()
     }
 
-    pub(super) fn insert(&mut self, identity: Identity) {
-        if self.known.insert(identity) {
-            self.order.push_back(identity);
+    /// Notes an event of a block; `false` if it stands in an earlier one.
+    pub(super) fn insert(&mut self, identity: Identity, block: u64) -> bool {
+        *self.blocks.entry(identity).or_insert(block) == block
+    }
+
+    /// Forgets an event whose block was reverted.
+    pub(super) fn forget(&mut self, identity: Identity, block: u64) {
+        if self.block(identity) == Some(block) {
+            self.blocks.remove(&identity);
         }
-        while self.order.len() > self.bound {
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(&oldest);
+    }
+
+    /// Notes that the event's block is final; the oldest makes room.
+    pub(super) fn settle(&mut self, identity: Identity, block: u64) {
+        if self.block(identity) != Some(block) {
+            return;
+        }
+        self.settled.push_back(identity);
+        while self.settled.len() > self.bound {
+            if let Some(oldest) = self.settled.pop_front() {
+                self.blocks.remove(&oldest);
             }
         }
-    }
-
-    /// Forgets an event that was taken back; its place in `order` expires.
-    pub(super) fn remove(&mut self, identity: Identity) {
-        self.known.remove(&identity);
     }
 }

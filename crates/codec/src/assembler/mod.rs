@@ -1,27 +1,49 @@
-//! Events into blocks, blocks into ledger order.
+//! Events into blocks, blocks into ledger order, and blocks taken back.
 //!
 //! Records of a chain come from several topics and partitions, some twice,
 //! some late. An [`Assembler`] holds the newest blocks of one chain open: what
 //! belongs to them is put in place, whatever the order of arrival. A block is
-//! released when `window_blocks` later ones are held. What always holds: blocks
-//! are released in rising order; each event is released once; an event that
-//! cannot be placed is handed back with the reason, never dropped in silence.
+//! put out when `window_blocks` later ones are held. Until it is final it is
+//! remembered, so that it can be taken back: then [`Assembled::Reverted`] says
+//! from where on, those blocks are held again, and what is canonical now
+//! follows as blocks.
+//!
+//! What always holds: between two reverts blocks are put out in rising order,
+//! each event once; a final block is never reverted; an event that cannot be
+//! placed is handed back with the reason, never dropped in silence.
+//!
+//! **Which block of a height is canonical.** The first one told stays until a
+//! record takes it back (`removed`), or a header with another hash comes:
+//! sources send headers for what is canonical. A block known beside it is
+//! parked; in the place of one that was taken back comes the one of which the
+//! last header told, or else the one told last.
+//! Where neither headers nor removals are told, the first stays for good.
+//!
+//! **Settling.** The records of one reorganisation come mixed where they lie
+//! in several partitions. So after one nothing is put out before later blocks
+//! than all known at that moment have come. And what comes late for one of the
+//! heights that a reorganisation touched is not refused, as it is elsewhere: the
+//! block is reverted and put out again with it.
 
+mod branch;
+mod height;
 mod identity;
 mod order;
+mod outcome;
+mod release;
+mod removal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use flow_core::{Action, Block, BlockHash, Chain};
+use flow_core::{BlockHash, Chain};
 
+pub use self::outcome::{Assembled, Dropped, Gap};
+
+use self::height::Height;
 use self::identity::{Identity, Recent};
-use crate::{BlockHeader, ChainAction, ChainEvent, LogIndex};
+use crate::{BlockHeader, ChainEvent};
 
-/// A jump this large in a feed without block headers is reported as a gap:
-/// on both chains nearly every block moves USDT.
-const GAP_BLOCKS: u64 = 20;
-
-/// Identities of released events that are remembered, to tell a repeat from a
+/// Identities of final events that are remembered, to tell a repeat from a
 /// late record.
 const RECENT_EVENTS: usize = 1 << 18;
 
@@ -32,107 +54,21 @@ pub struct AssemblerConfig {
     pub window_blocks: usize,
     /// At most so many events are held; above it the oldest block is released.
     pub events_max: usize,
+    /// Blocks this far below the newest are final even if nothing tells so.
+    pub finality_blocks: u64,
 }
 
 impl Default for AssemblerConfig {
     fn default() -> Self {
-        AssemblerConfig { window_blocks: 2, events_max: 1_000_000 }
+        AssemblerConfig { window_blocks: 2, events_max: 1_000_000, finality_blocks: 64 }
     }
 }
 
-/// What an assembler puts out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Assembled {
-    /// The next block of the chain.
-    Block(Block),
-    /// Blocks are missing before the next one.
-    Gap(Gap),
-}
-
-/// Missing blocks of a chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// The chain.
-    pub chain: Chain,
-    /// The last block before the gap.
-    pub after: u64,
-    /// The first block behind it.
-    pub before: u64,
-}
-
-/// Why an event or header was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Dropped {
-    /// Known already, by its identity. Of no further concern.
-    #[error("known already")]
-    Duplicate,
-    /// Its block was applied before it came.
-    #[error(
-        "late: block {block} came after {released} was applied; \
-         a larger window_blocks waits longer"
-    )]
-    Late {
-        /// The event's block.
-        block: u64,
-        /// The last block released.
-        released: u64,
-    },
-    /// The same identity tells of something else.
-    #[error("contradicts an event of the same transaction and index in block {block}")]
-    Conflict {
-        /// The event's block.
-        block: u64,
-    },
-    /// Two feeds that number logs differently tell of one chain; taking both
-    /// would count events twice.
-    #[error(
-        "block {block} is fed with log indices of the block and of the transaction; \
-         feed one chain from sources that number logs alike"
-    )]
-    MixedIndex {
-        /// The event's block.
-        block: u64,
-    },
-    /// The event belongs to another branch than the block that is held.
-    #[error("block {block} is held with another hash")]
-    OtherBranch {
-        /// The event's block.
-        block: u64,
-    },
-    /// A block that was applied is taken back.
-    #[error("block {block} was reverted after it was applied")]
-    RevertedAfterApply {
-        /// The reverted block.
-        block: u64,
-    },
-}
-
-impl Dropped {
-    /// The name used in metrics and dead letters.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Dropped::Duplicate => "duplicate",
-            Dropped::Late { .. } => "late",
-            Dropped::Conflict { .. } => "conflict",
-            Dropped::MixedIndex { .. } => "mixed_index",
-            Dropped::OtherBranch { .. } => "other_branch",
-            Dropped::RevertedAfterApply { .. } => "reverted",
-        }
-    }
-
-    /// Every reason that leads to a dead letter.
-    pub const REASONS: [&'static str; 5] =
-        ["late", "conflict", "mixed_index", "other_branch", "reverted"];
-}
-
-/// A block being assembled.
-#[derive(Debug, Default)]
-struct Held {
-    hash: Option<BlockHash>,
-    header_ms: Option<u64>,
-    transactions: Vec<flow_core::TxHash>,
-    /// In order of arrival.
-    events: Vec<ChainEvent>,
+/// The last block put out that was not reverted.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    number: u64,
+    timestamp_ms: u64,
 }
 
 /// Assembles the blocks of one chain.
@@ -140,13 +76,33 @@ struct Held {
 pub struct Assembler {
     chain: Chain,
     config: AssemblerConfig,
-    held: BTreeMap<u64, Held>,
+    /// Heights that are not final.
+    heights: BTreeMap<u64, Height>,
+    /// Those above the last block put out that have a current block.
+    ready: BTreeSet<u64>,
+    /// Events remembered at heights that are not put out.
     held_events: usize,
     recent: Recent,
-    released: Option<u64>,
-    last_ms: u64,
+    last: Option<Last>,
+    newest: Option<u64>,
     has_headers: bool,
     solid: Option<u64>,
+    finalized: Option<u64>,
+    /// The last final block that was put out.
+    floor: Option<Last>,
+    /// Hashes of final blocks, the newest of them.
+    final_hashes: BTreeMap<u64, Option<BlockHash>>,
+    /// Blocks after which a gap was told.
+    gaps: BTreeSet<u64>,
+    /// From where on a revert is still to be told.
+    reverted: Option<u64>,
+    /// The newest block known when something was taken back.
+    settling: Option<u64>,
+    /// From the lowest block that was taken back to the newest known then.
+    contested: Option<(u64, u64)>,
+    orphaned_events: u64,
+    /// Counts arrivals.
+    clock: u64,
 }
 
 impl Assembler {
@@ -156,24 +112,51 @@ impl Assembler {
         Assembler {
             chain,
             config: AssemblerConfig { window_blocks, ..config },
-            held: BTreeMap::new(),
+            heights: BTreeMap::new(),
+            ready: BTreeSet::new(),
             held_events: 0,
             recent: Recent::new(RECENT_EVENTS),
-            released: None,
-            last_ms: 0,
+            last: None,
+            newest: None,
             has_headers: false,
             solid: None,
+            finalized: None,
+            floor: None,
+            final_hashes: BTreeMap::new(),
+            gaps: BTreeSet::new(),
+            reverted: None,
+            settling: None,
+            contested: None,
+            orphaned_events: 0,
+            clock: 0,
         }
     }
 
     /// Blocks held open.
     pub fn held_blocks(&self) -> usize {
-        self.held.len()
+        self.ready.len()
+    }
+
+    /// The newest block told of.
+    pub fn newest(&self) -> Option<u64> {
+        self.newest
     }
 
     /// The last final block that a record told of.
     pub fn solid(&self) -> Option<u64> {
         self.solid
+    }
+
+    /// The last block told as [`Assembled::Final`].
+    pub fn final_block(&self) -> Option<u64> {
+        self.finalized
+    }
+
+    /// Events that were taken and never put out for good, although nothing took
+    /// them back: those of parked blocks whose height became final, and those
+    /// that stand in an earlier block as well.
+    pub fn orphaned_events(&self) -> u64 {
+        self.orphaned_events
     }
 
     /// Notes that blocks up to `number` are final.
@@ -189,31 +172,33 @@ impl Assembler {
         if let Some(solid) = event.solid {
             self.note_solid(solid);
         }
-        let identity = Identity::of(&event);
         if event.removed {
-            return self.take_back(&event, identity);
-        }
-        if let Some(identity) = identity
-            && self.recent.contains(identity)
-        {
-            return self.repeat(&event, identity);
+            return self.take_back(&event);
         }
         let block = event.block;
-        if let Some(released) = self.released.filter(|released| block <= *released) {
-            return Err(Dropped::Late { block, released });
+        if let Some(released) = self.released_past(block) {
+            let known = Identity::of(&event).is_some_and(|id| self.recent.block(id).is_some());
+            let late = Dropped::Late { block, released };
+            return Err(if known { Dropped::Duplicate } else { late });
         }
-        let held = self.held.entry(block).or_default();
-        if held.events.is_empty() && held.header_ms.is_none() {
-            held.hash = event.block_hash;
+        self.newest = self.newest.max(Some(block));
+        let arrival = self.tick();
+        let released = self.last.map_or(0, |last| last.number);
+        let contested = self.is_contested(block);
+        let mut reopened = false;
+        let result = self.change(block, |height| {
+            let at = height.place(event.block_hash).ok_or(Dropped::OtherBranch { block })?;
+            let is_out = height.applied.is_some() && height.current == Some(at);
+            let closed = (is_out && !contested).then_some(released);
+            height.branches[at].take(event, closed, arrival)?;
+            reopened = is_out;
+            height.reselect(arrival);
+            Ok(())
+        });
+        if reopened {
+            self.revert(block);
         }
-        held.accepts(&event)?;
-        held.hash = held.hash.or(event.block_hash);
-        held.events.push(event);
-        self.held_events += 1;
-        if let Some(identity) = identity {
-            self.recent.insert(identity);
-        }
-        Ok(())
+        result
     }
 
     /// Takes a block header.
@@ -225,132 +210,80 @@ impl Assembler {
             self.note_solid(solid);
         }
         self.has_headers = true;
-        let block = header.number;
-        if self.released.is_some_and(|released| block <= released) {
-            // The header of a block that its events already closed is no loss.
-            return Err(if header.removed {
-                Dropped::RevertedAfterApply { block }
-            } else {
-                Dropped::Duplicate
-            });
-        }
         if header.removed {
-            if let Some(held) = self.held.get_mut(&block) {
-                held.header_ms = None;
-                held.transactions.clear();
+            return self.take_back_header(&header);
+        }
+        let block = header.number;
+        if self.released_past(block).is_some() {
+            // The header of a block that its events already closed is no loss.
+            let other = self.is_other_final(block, header.hash);
+            return Err(if other { Dropped::OtherBranch { block } } else { Dropped::Duplicate });
+        }
+        self.newest = self.newest.max(Some(block));
+        let arrival = self.tick();
+        self.change(block, |height| {
+            let at = height.place(header.hash).ok_or(Dropped::OtherBranch { block })?;
+            if height.applied.is_some() && height.current == Some(at) {
+                return Err(Dropped::Duplicate);
             }
-            return Ok(());
-        }
-        let held = self.held.entry(block).or_default();
-        if held.events.is_empty() {
-            held.hash = header.hash;
-        }
-        held.hash = held.hash.or(header.hash);
-        held.header_ms = Some(header.timestamp_ms);
-        held.transactions = header.transactions;
-        Ok(())
+            height.take_header(at, header, arrival);
+            height.reselect(arrival);
+            Ok(())
+        })
     }
 
-    /// Puts out the blocks that have waited long enough, up to but not
-    /// including block `below`: a partition of the input that has not come so
-    /// far may still tell of it. Too many events held are put out regardless.
-    pub fn release(&mut self, below: u64, out: &mut Vec<Assembled>) {
-        while let Some((first, _)) = self.held.first_key_value() {
-            let waited = self.held.len() > self.config.window_blocks && *first < below;
-            let full = self.held_events > self.config.events_max && self.held.len() > 1;
-            if !waited && !full {
-                break;
-            }
-            self.release_first(out);
-        }
+    /// The last block put out, if nothing of `block` is remembered any more or
+    /// ever was, and its turn is over.
+    fn released_past(&self, block: u64) -> Option<u64> {
+        let released = self.last.map(|last| last.number).max(self.finalized)?;
+        let is_final = self.finalized.is_some_and(|number| block <= number);
+        let remembered = self.heights.contains_key(&block) || self.is_contested(block);
+        let passed = block <= released && !remembered;
+        (is_final || passed).then_some(released)
     }
 
-    /// The newest block held or released.
-    pub fn newest(&self) -> Option<u64> {
-        self.held.last_key_value().map(|(number, _)| *number).max(self.released)
+    /// Changes what is known of a height, and draws the consequences: which
+    /// blocks are ready, and whether one that was put out is reverted.
+    fn change<R>(&mut self, number: u64, change: impl FnOnce(&mut Height) -> R) -> R {
+        let height = self.heights.entry(number).or_default();
+        let (before, len) = (height.current, height.len());
+        let result = change(height);
+        let (current, is_applied) = (height.current, height.applied.is_some());
+        if !is_applied {
+            self.held_events = self.held_events + height.len() - len;
+        }
+        let replaced = before.is_some() && before != current;
+        let passed_over = || self.last.is_some_and(|last| number < last.number);
+        if (is_applied && replaced) || (!is_applied && current.is_some() && passed_over()) {
+            self.revert(number);
+        }
+        if replaced {
+            self.contest(number);
+        }
+        // A revert has seen to the heights that were put out.
+        if !is_applied && before.is_none() && current.is_some() {
+            self.ready.insert(number);
+        } else if !is_applied && current.is_none() {
+            self.ready.remove(&number);
+        }
+        result
     }
 
-    /// Puts out every block that is held: nothing more is to come.
-    pub fn flush(&mut self, out: &mut Vec<Assembled>) {
-        while !self.held.is_empty() {
-            self.release_first(out);
-        }
+    /// Notes that something at this height was taken back.
+    fn contest(&mut self, number: u64) {
+        self.settling = self.newest;
+        let newest = self.newest.map_or(number, |newest| newest.max(number));
+        let (from, to) = self.contested.unwrap_or((number, newest));
+        self.contested = Some((from.min(number), to.max(newest)));
     }
 
-    fn release_first(&mut self, out: &mut Vec<Assembled>) {
-        let Some((number, held)) = self.held.pop_first() else { return };
-        self.held_events -= held.events.len();
-        let step = if self.has_headers { 1 } else { GAP_BLOCKS };
-        if let Some(after) = self.released.filter(|after| number - after > step) {
-            out.push(Assembled::Gap(Gap { chain: self.chain, after, before: number }));
-        }
-        let told = held.events.iter().find_map(|event| event.timestamp_ms);
-        // A feed that tells no time (some JSON-RPC nodes) keeps the last known.
-        let timestamp_ms = held.header_ms.or(told).unwrap_or(self.last_ms);
-        self.last_ms = timestamp_ms;
-        self.released = Some(number);
-        out.push(Assembled::Block(Block {
-            chain: self.chain,
-            number,
-            hash: held.hash,
-            timestamp_ms,
-            events: order::ledger_events(self.chain, &held.transactions, held.events),
-        }));
+    fn is_contested(&self, number: u64) -> bool {
+        self.contested.is_some_and(|(from, to)| from <= number && number <= to)
     }
 
-    /// The identity is known: a repeat, or a contradiction.
-    fn repeat(&self, event: &ChainEvent, identity: Identity) -> Result<(), Dropped> {
-        let same = |known: &&ChainEvent| Identity::of(known) == Some(identity);
-        let known = self.held.get(&event.block).and_then(|held| held.events.iter().find(same));
-        match known {
-            Some(known) if known.action != event.action => {
-                Err(Dropped::Conflict { block: event.block })
-            }
-            _ => Err(Dropped::Duplicate),
-        }
-    }
-
-    /// `removed: true`: the block of the event left the canonical chain.
-    fn take_back(&mut self, event: &ChainEvent, identity: Option<Identity>) -> Result<(), Dropped> {
-        let Some(identity) = identity else { return Ok(()) };
-        if let Some(held) = self.held.get_mut(&event.block) {
-            let before = held.events.len();
-            held.events.retain(|known| Identity::of(known) != Some(identity));
-            self.held_events -= before - held.events.len();
-            self.recent.remove(identity);
-            return Ok(());
-        }
-        let applied = self.released.is_some_and(|released| event.block <= released);
-        if applied && self.recent.contains(identity) {
-            return Err(Dropped::RevertedAfterApply { block: event.block });
-        }
-        Ok(())
-    }
-}
-
-impl Held {
-    fn accepts(&self, event: &ChainEvent) -> Result<(), Dropped> {
-        let block = event.block;
-        if let (Some(held), Some(told)) = (self.hash, event.block_hash)
-            && held != told
-        {
-            return Err(Dropped::OtherBranch { block });
-        }
-        let in_block = |index: LogIndex| matches!(index, LogIndex::InBlock(_));
-        let numbered = self.events.iter().find_map(|known| known.index);
-        if let (Some(known), Some(new)) = (numbered, event.index)
-            && in_block(known) != in_block(new)
-        {
-            return Err(Dropped::MixedIndex { block });
-        }
-        // A multisig call carries no log index: the same transaction told twice
-        // is the same call.
-        let is_call = matches!(event.action, ChainAction::Ledger(Action::Multisig(_)));
-        let same = |known: &ChainEvent| known.tx == event.tx && known.action == event.action;
-        if is_call && event.index.is_none() && self.events.iter().any(same) {
-            return Err(Dropped::Duplicate);
-        }
-        Ok(())
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
     }
 }
 

@@ -120,7 +120,7 @@ fn slice_blocks() -> anyhow::Result<Vec<Block>> {
     assembler.flush(&mut out);
     let block = |item| match item {
         Assembled::Block(block) => Some(block),
-        Assembled::Gap(_) => None,
+        Assembled::Gap(_) | Assembled::Reverted { .. } | Assembled::Final { .. } => None,
     };
     Ok(out.into_iter().filter_map(block).collect())
 }

@@ -1,6 +1,14 @@
-use flow_core::{Address, TxHash};
+//! How an assembler waits, orders and refuses; reorganisations have a file of
+//! their own, and one where they are random.
+
+mod listener;
+mod random;
+mod reorg;
+
+use flow_core::{Action, Address, Block, TxHash};
 
 use super::*;
+use crate::{ChainAction, LogIndex};
 
 fn transfer(block: u64, tx: u8, index: LogIndex, from: u8, to: u8, amount: u64) -> ChainEvent {
     ChainEvent {
@@ -35,22 +43,26 @@ fn assembler(window_blocks: usize) -> Assembler {
     Assembler::new(Chain::Tron, config)
 }
 
-/// Blocks as `number: amounts`, gaps as `after..before`.
-fn shown(out: &[Assembled]) -> Vec<String> {
-    let amounts = |block: &Block| -> Vec<u64> {
-        let amount = |event: &flow_core::LedgerEvent| match event.action {
-            Action::Transfer { amount, .. }
-            | Action::Issue { amount, .. }
-            | Action::Redeem { amount, .. } => amount,
-            _ => 0,
-        };
-        block.events.iter().map(amount).collect()
+fn amounts(block: &Block) -> Vec<u64> {
+    let amount = |event: &flow_core::LedgerEvent| match event.action {
+        Action::Transfer { amount, .. }
+        | Action::Issue { amount, .. }
+        | Action::Redeem { amount, .. } => amount,
+        _ => 0,
     };
+    block.events.iter().map(amount).collect()
+}
+
+/// Blocks as `number: amounts`, gaps as `after..before`, reverts as `<number`.
+/// What is final is left out.
+fn shown(out: &[Assembled]) -> Vec<String> {
     let text = |assembled: &Assembled| match assembled {
         Assembled::Block(block) => format!("{}: {:?}", block.number, amounts(block)),
         Assembled::Gap(gap) => format!("{}..{}", gap.after, gap.before),
+        Assembled::Reverted { number, .. } => format!("<{number}"),
+        Assembled::Final { number, .. } => format!("final {number}"),
     };
-    out.iter().map(text).collect()
+    out.iter().filter(|item| !matches!(item, Assembled::Final { .. })).map(text).collect()
 }
 
 fn header(number: u64, transactions: Vec<TxHash>) -> BlockHeader {
@@ -201,25 +213,6 @@ fn gaps_are_exact_with_headers_and_suspected_without() {
 }
 
 #[test]
-fn a_removed_event_leaves_an_open_block_and_stops_at_a_closed_one() {
-    let mut assembler = assembler(1);
-    let mut out = Vec::new();
-    assembler.push(in_block(1, 0)).unwrap();
-    assembler.push(in_block(2, 1)).unwrap();
-    assembler.release(u64::MAX, &mut out);
-    let removed = |event: ChainEvent| ChainEvent { removed: true, ..event };
-    assembler.push(removed(in_block(2, 1))).unwrap();
-    assembler.push(in_block(2, 1)).expect("the other branch holds it too");
-    assembler.push(removed(in_block(2, 1))).unwrap();
-    assert_eq!(
-        assembler.push(removed(in_block(1, 0))),
-        Err(Dropped::RevertedAfterApply { block: 1 })
-    );
-    assembler.flush(&mut out);
-    assert_eq!(shown(&out), ["1: [0]", "2: []"]);
-}
-
-#[test]
 fn two_ways_of_numbering_logs_do_not_mix() {
     let mut assembler = assembler(1);
     assembler.push(in_block(1, 0)).unwrap();
@@ -242,7 +235,8 @@ fn a_block_waits_for_the_partition_that_lags() {
 
 #[test]
 fn at_most_so_many_events_are_held() {
-    let config = AssemblerConfig { window_blocks: 1_000, events_max: 3 };
+    let config =
+        AssemblerConfig { window_blocks: 1_000, events_max: 3, ..AssemblerConfig::default() };
     let mut assembler = Assembler::new(Chain::Tron, config);
     let mut out = Vec::new();
     for block in 1..=5 {
