@@ -87,7 +87,7 @@ fn assemble(chain: Chain, decoded: Vec<Decoded>) -> Vec<Block> {
     assembler.flush(&mut out);
     let block = |assembled| match assembled {
         Assembled::Block(block) => Some(block),
-        Assembled::Gap(_) => None,
+        Assembled::Gap(_) | Assembled::Reverted { .. } | Assembled::Final { .. } => None,
     };
     out.into_iter().filter_map(block).collect()
 }

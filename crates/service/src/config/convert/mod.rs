@@ -98,11 +98,12 @@ impl Checks<'_> {
             self.problem("engine.thresholds_units", "the thresholds do not rise", hint);
         }
         Some(EngineConfig {
-            policy: policy?,
+            policies: vec![policy?],
             alert_min_units: self.number("engine.alert_min_units"),
             thresholds,
             freeze_min_units: self.number("engine.freeze_min_units"),
             freeze_rest_ms: self.number("engine.freeze_rest_seconds").saturating_mul(1000),
+            ..EngineConfig::default()
         })
     }
 
