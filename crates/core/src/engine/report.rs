@@ -84,6 +84,16 @@ impl Engine {
         }
     }
 
+    /// Seals every block that can no longer be reverted, however few they are,
+    /// so that the archive holds the whole final past.
+    ///
+    /// # Errors
+    /// If the archive does not take it.
+    pub fn seal(&mut self) -> Result<(), ApplyError> {
+        let end = self.journal.first().unwrap_or(self.history.blocks_len());
+        Ok(self.history.seal_all(end, &self.accounts)?)
+    }
+
     /// The last block of the chain that was applied, and its time in Unix
     /// milliseconds.
     pub fn head(&self, chain: Chain) -> Option<(u64, u64)> {
