@@ -41,8 +41,10 @@ pub struct Config {
     pub knowledge: KnowledgeConfig,
     /// Where records go.
     pub output: OutputConfig,
-    /// The thresholds of the engine.
+    /// The policies and thresholds of the engine, and how much it keeps at hand.
     pub engine: EngineConfig,
+    /// Where the past is kept.
+    pub history: HistoryConfig,
     /// When a transaction is committed.
     pub commit: CommitConfig,
     /// The HTTP endpoint.
@@ -79,6 +81,8 @@ pub struct InputConfig {
     pub topics: Vec<InputTopic>,
     /// A block is applied when this many later ones have been seen …
     pub window_blocks: u64,
+    /// A block this far below the newest is final even if nothing tells so.
+    pub finality_blocks: u64,
     /// … and when every partition of the chain has come past it, for which it
     /// waits so long at most …
     pub align: Duration,
@@ -119,6 +123,13 @@ pub struct OutputConfig {
     pub freezes_topic: String,
     /// For records that could not be read.
     pub deadletter_topic: String,
+}
+
+/// `[history]`, but for the sizes, which the engine knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// The folder of sealed segments; `None` keeps them in memory.
+    pub dir: Option<PathBuf>,
 }
 
 /// `[commit]`.

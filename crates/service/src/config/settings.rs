@@ -51,6 +51,7 @@ pub(super) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     settings.extend(input());
     settings.extend(output());
     settings.extend(engine());
+    settings.extend(history());
     settings.extend(shell());
     settings
 });
@@ -76,11 +77,12 @@ fn kafka() -> Vec<Setting> {
     ]
 }
 
-fn chain_input(chain: Chain) -> [Setting; 4] {
+fn chain_input(chain: Chain) -> [Setting; 5] {
     let key = |name: &str| format!("input.{chain}.{name}");
     [
         setting(key("topics"), Kind::Topics, Some(Value::Topics(Vec::new()))),
         setting(key("window_blocks"), Kind::Number(1..=100_000), Some(Value::Number(2))),
+        setting(key("finality_blocks"), Kind::Number(0..=100_000), Some(Value::Number(64))),
         setting(key("align_ms"), Kind::Number(0..=600_000), Some(Value::Number(2_000))),
         setting(key("idle_flush_ms"), Kind::Number(100..=3_600_000), Some(Value::Number(10_000))),
     ]
@@ -119,6 +121,15 @@ fn engine() -> Vec<Setting> {
             Kind::Number(0..=31_536_000),
             Some(Value::Number(300)),
         ),
+    ]
+}
+
+fn history() -> Vec<Setting> {
+    let size = |most| Kind::Number(1..=most);
+    vec![
+        setting("history.dir", Kind::Path, None),
+        setting("history.segment_transfers", size(1 << 20), Some(Value::Number(1 << 20))),
+        setting("history.graph_transfers", size(1 << 30), Some(Value::Number(1 << 16))),
     ]
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Each section is checked to its end, so that one run tells every problem.
 
+mod engine;
 mod kafka;
 mod topics;
 
@@ -9,16 +10,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flow_core::{EngineConfig, Policy};
 use tracing_subscriber::EnvFilter;
 
 use super::problem::Problem;
 use super::raw::{Entry, Findings, RawConfig};
 use super::value::Value;
-use super::{CommitConfig, Config, HttpConfig, LogConfig, LogFormat};
-
-/// The engine counts no more thresholds than this.
-const THRESHOLDS_MAX: usize = 255;
+use super::{CommitConfig, Config, HistoryConfig, HttpConfig, LogConfig, LogFormat};
 
 /// The configuration, or what stands against it.
 pub(super) fn convert(raw: &RawConfig, findings: &mut Findings) -> Result<Config, Vec<Problem>> {
@@ -29,12 +26,13 @@ pub(super) fn convert(raw: &RawConfig, findings: &mut Findings) -> Result<Config
     let output = checks.output();
     checks.topics_apart(&inputs, &knowledge, &output);
     let engine = checks.engine();
+    let history = checks.history();
     let commit = checks.commit();
     let http = checks.http();
     let log = checks.log();
     match (engine, http, log) {
         (Some(engine), Some(http), Some(log)) if checks.problems.is_empty() => {
-            Ok(Config { kafka, inputs, knowledge, output, engine, commit, http, log })
+            Ok(Config { kafka, inputs, knowledge, output, engine, history, commit, http, log })
         }
         _ => Err(checks.problems),
     }
@@ -85,38 +83,9 @@ impl Checks<'_> {
         }
     }
 
-    fn engine(&mut self) -> Option<EngineConfig> {
-        let policy = self.policy();
-        let thresholds = self.numbers("engine.thresholds_units");
-        if thresholds.len() > THRESHOLDS_MAX {
-            let message = format!("there are {} thresholds", thresholds.len());
-            let hint = format!("name {THRESHOLDS_MAX} at most");
-            self.problem("engine.thresholds_units", message, hint);
-        }
-        if thresholds.contains(&0) || !thresholds.is_sorted_by(|a, b| a < b) {
-            let hint = "list base units from the least to the greatest, each once, none 0";
-            self.problem("engine.thresholds_units", "the thresholds do not rise", hint);
-        }
-        Some(EngineConfig {
-            policies: vec![policy?],
-            alert_min_units: self.number("engine.alert_min_units"),
-            thresholds,
-            freeze_min_units: self.number("engine.freeze_min_units"),
-            freeze_rest_ms: self.number("engine.freeze_rest_seconds").saturating_mul(1000),
-            ..EngineConfig::default()
-        })
-    }
-
-    fn policy(&mut self) -> Option<Policy> {
-        let key = "engine.policy";
-        let name = self.text(key);
-        let policy = Policy::from_name(&name);
-        if policy.is_none() {
-            let names: Vec<&str> = Policy::ALL.into_iter().map(Policy::name).collect();
-            let hint = format!("the policies of this build: {}", names.join(", "));
-            self.problem(key, format!("{name:?} is not a policy"), hint);
-        }
-        policy
+    fn history(&self) -> HistoryConfig {
+        let dir = self.text("history.dir");
+        HistoryConfig { dir: (!dir.is_empty()).then(|| PathBuf::from(dir)) }
     }
 
     fn commit(&self) -> CommitConfig {

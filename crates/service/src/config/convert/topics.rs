@@ -29,6 +29,7 @@ impl Checks<'_> {
             chain,
             topics,
             window_blocks: self.number(&key("window_blocks")),
+            finality_blocks: self.number(&key("finality_blocks")),
             align: Duration::from_millis(self.number(&key("align_ms"))),
             idle_flush: Duration::from_millis(self.number(&key("idle_flush_ms"))),
         })
