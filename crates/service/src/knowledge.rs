@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use flow_codec::case_file;
-use flow_core::{Case, Effect, Engine, EngineConfig, Event, Label};
+use flow_core::{Archive, Case, Effect, Engine, EngineConfig, Event, Label};
 
 use crate::config::read_file;
 use crate::report::Explain;
@@ -84,12 +84,17 @@ impl Knowledge {
         self.labels = now.labels;
     }
 
-    /// An engine that knows all this from before its first event.
+    /// An engine that knows all this from before its first event, and keeps its
+    /// past in that archive.
     ///
     /// # Errors
     /// If an opening balance overflows.
-    pub fn engine(&self, config: EngineConfig) -> anyhow::Result<Engine> {
-        let mut engine = Engine::new(config);
+    pub fn engine(
+        &self,
+        config: EngineConfig,
+        archive: Box<dyn Archive>,
+    ) -> anyhow::Result<Engine> {
+        let mut engine = Engine::with_archive(config, archive);
         let mut effects: Vec<Effect> = Vec::new();
         engine.load_opening(&self.opening).context("cannot load the opening balances")?;
         for label in &self.labels {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flow_codec::{DecodeError, Ignored};
-use flow_core::{Action, Chain, FreezeStatus, Rule};
+use flow_core::{Action, Chain, FreezeStatus, MemoryStats, Rule};
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, core::Collector,
@@ -42,12 +42,19 @@ pub struct Metrics {
     ignored: BTreeMap<&'static str, IntCounter>,
     dead_letters: BTreeMap<&'static str, IntCounter>,
     alerts: [IntCounter; Rule::ALL.len()],
+    retracted: [IntCounter; Rule::ALL.len()],
+    /// Alerts that were provisional and have become final.
+    pub alerts_settled: IntCounter,
+    reorg_depth_blocks: Histogram,
+    memory: MemoryMetrics,
+    /// Cases that are being traced through the past.
+    pub late_traces: IntGauge,
     freezes: [IntCounter; FreezeStatus::ALL.len()],
     watermark_lag_seconds: IntGaugeVec,
     resident_memory_bytes: IntGauge,
     /// Accounts that the ledger knows.
     pub accounts: IntGauge,
-    /// Transfers that the graph holds.
+    /// Transfers applied.
     pub transfers: IntGauge,
     /// Cases that are open.
     pub cases: IntGauge,
@@ -57,6 +64,16 @@ pub struct Metrics {
     pub transaction_aborts: IntCounter,
     commit_seconds: Histogram,
     batch_records: Histogram,
+}
+
+/// What the engine holds of the past.
+#[derive(Debug)]
+struct MemoryMetrics {
+    tail_transfers: IntGauge,
+    segments: IntGauge,
+    graph_transfers: IntGauge,
+    path_transfers: IntGauge,
+    revertible_blocks: IntGauge,
 }
 
 /// What is measured of one chain.
@@ -70,6 +87,12 @@ pub struct ChainMetrics {
     pub late_records: IntCounter,
     /// Gaps found between block numbers.
     pub gaps: IntCounter,
+    /// Reorganisations that took applied blocks back.
+    pub reorgs: IntCounter,
+    /// Reorganisations deeper than finality; each ends the process.
+    pub deep_reorgs: IntCounter,
+    /// Events of blocks that were never canonical, nor taken back.
+    pub orphaned_events: IntCounter,
     /// Blocks applied.
     pub blocks: IntCounter,
     /// The last block seen.
@@ -117,7 +140,10 @@ impl Metrics {
             "Freeze recommendations written, by status",
             &["status"],
         );
-        let alerts = family.counters("alerts_total", "Alerts raised, by rule", &["rule"]);
+        let by_rule = |name: &str, help: &str| {
+            let counters = family.counters(name, help, &["rule"]);
+            Rule::ALL.map(|rule| counters.with_label_values(&[rule.name()]))
+        };
         Arc::new(Metrics {
             chains: family.chains(),
             ignored: family.by_reason(
@@ -130,7 +156,20 @@ impl Metrics {
                 "Records that could not be read or applied, by reason",
                 DecodeError::REASONS.iter().copied().chain(DEAD_LETTER_REASONS),
             ),
-            alerts: Rule::ALL.map(|rule| alerts.with_label_values(&[rule.name()])),
+            alerts: by_rule("alerts_total", "Alerts raised, by rule"),
+            retracted: by_rule("alerts_retracted_total", "Alerts taken back, by rule"),
+            alerts_settled: family.counter(
+                "alerts_settled_total",
+                "Alerts told as provisional that have become final",
+            ),
+            reorg_depth_blocks: family.histogram(
+                "reorg_depth_blocks",
+                "Blocks from the first that was taken back to the head",
+                &[1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0],
+            ),
+            memory: family.memory(),
+            late_traces: family
+                .gauge("late_traces", "Cases that are being traced through the past"),
             freezes: FreezeStatus::ALL.map(|status| freezes.with_label_values(&[status.name()])),
             watermark_lag_seconds: family.gauges(
                 "watermark_lag_seconds",
@@ -139,7 +178,7 @@ impl Metrics {
             ),
             resident_memory_bytes: family.process_memory(),
             accounts: family.gauge("accounts", "Accounts that the ledger knows"),
-            transfers: family.gauge("transfers", "Transfers that the graph holds"),
+            transfers: family.gauge("transfers", "Transfers applied"),
             cases: family.gauge("cases", "Cases that are open"),
             commits: family.counter("commits_total", "Transactions committed to Kafka"),
             transaction_aborts: family.counter("transaction_aborts_total", "Transactions aborted"),
@@ -177,6 +216,30 @@ impl Metrics {
     pub fn alerts(&self, rule: Rule) -> &IntCounter {
         let position = Rule::ALL.iter().position(|known| *known == rule);
         &self.alerts[position.expect("ALL holds every rule")]
+    }
+
+    /// The counter of retracted alerts of that rule.
+    pub fn alerts_retracted(&self, rule: Rule) -> &IntCounter {
+        let position = Rule::ALL.iter().position(|known| *known == rule);
+        &self.retracted[position.expect("ALL holds every rule")]
+    }
+
+    /// So many blocks of a chain were taken back.
+    pub fn reorganized(&self, chain: Chain, depth_blocks: u64) {
+        self.chain(chain).reorgs.inc();
+        // Exact as far as any chain will ever go.
+        let depth = u32::try_from(depth_blocks).unwrap_or(u32::MAX);
+        self.reorg_depth_blocks.observe(f64::from(depth));
+    }
+
+    /// What the engine holds of the past now.
+    pub fn remembered(&self, memory: &MemoryStats) {
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.memory.tail_transfers.set(gauge(memory.tail_transfers));
+        self.memory.segments.set(gauge(memory.segments));
+        self.memory.graph_transfers.set(gauge(memory.graph_transfers));
+        self.memory.path_transfers.set(gauge(memory.path_transfers));
+        self.memory.revertible_blocks.set(gauge(memory.revertible_blocks));
     }
 
     /// The counter of recommendations of that status.
@@ -275,6 +338,17 @@ impl Family {
         reasons.map(|reason| (reason, counters.with_label_values(&[reason]))).collect()
     }
 
+    fn memory(&self) -> MemoryMetrics {
+        MemoryMetrics {
+            tail_transfers: self.gauge("tail_transfers", "Transfers not sealed in a segment yet"),
+            segments: self.gauge("segments", "Segments of the past that were sealed"),
+            graph_transfers: self.gauge("graph_transfers", "Newest transfers that the graph holds"),
+            path_transfers: self
+                .gauge("path_transfers", "Transfers on paths that were told, kept at hand"),
+            revertible_blocks: self.gauge("revertible_blocks", "Blocks kept to be taken back"),
+        }
+    }
+
     fn chains(&self) -> [ChainMetrics; Chain::ALL.len()] {
         let count = |name: &str, help: &str| self.counters(name, help, &["chain"]);
         let gauge = |name: &str, help: &str| self.gauges(name, help, "chain");
@@ -282,6 +356,9 @@ impl Family {
         let duplicates = count("duplicates_total", "Events that came again and were dropped");
         let late = count("late_records_total", "Records that came after their block was applied");
         let gaps = count("gaps_total", "Gaps found between block numbers");
+        let reorgs = count("reorgs_total", "Reorganisations that took applied blocks back");
+        let deep = count("deep_reorgs_total", "Reorganisations of final blocks; each is an end");
+        let orphaned = count("orphaned_events_total", "Events taken that no canonical block holds");
         let blocks = count("blocks_total", "Blocks applied");
         let head = gauge("head_block", "Number of the last block seen");
         let last_final = gauge("final_block", "Number of the last block known to be final");
@@ -294,6 +371,9 @@ impl Family {
                 duplicates: duplicates.with_label_values(label),
                 late_records: late.with_label_values(label),
                 gaps: gaps.with_label_values(label),
+                reorgs: reorgs.with_label_values(label),
+                deep_reorgs: deep.with_label_values(label),
+                orphaned_events: orphaned.with_label_values(label),
                 blocks: blocks.with_label_values(label),
                 head_block: head.with_label_values(label),
                 final_block: last_final.with_label_values(label),

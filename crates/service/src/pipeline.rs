@@ -3,7 +3,9 @@
 //! The same code runs live, in `replay` and in the demo; only where records
 //! come from and where effects go differs. What always holds: a record that
 //! cannot be read or placed is handed back with its reason; the engine's
-//! answer depends on the records alone, never on the clock.
+//! answer depends on the records alone, never on the clock; the engine learns
+//! that a block is final before it applies it, where that is known by then, so
+//! that what is final already is told once.
 
 use std::sync::Arc;
 
@@ -26,18 +28,25 @@ pub struct Rejected {
 pub enum PipelineError {
     /// The engine cannot go on.
     #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// A block that was applied left the canonical chain.
+    Apply(ApplyError),
+    /// A block that was final left the canonical chain.
     #[error(
-        "{chain} block {block} was reverted after it was applied; alerts raised since may rest on \
-         it. Raise input.{chain}.window_blocks to stay further behind the head, and restart: the \
-         state is rebuilt from the topics"
+        "{chain} block {block} was taken back, though blocks up to {final_block} were final. \
+         Alerts of blocks from {block} on that were told as final may rest on what is gone: look \
+         at them again. If the chain did reorganise so deep, set input.{chain}.finality_blocks \
+         above {depth} and start again: the state is rebuilt from the topics. If it did not, or a \
+         record itself told that the block was final, the source contradicts itself: repair it \
+         first"
     )]
-    Reverted {
+    RevertedFinal {
         /// The chain.
         chain: Chain,
-        /// The reverted block.
+        /// The block that was taken back.
         block: u64,
+        /// The last final block.
+        final_block: u64,
+        /// How far the block lies behind the newest one.
+        depth: u64,
     },
 }
 
@@ -46,9 +55,13 @@ pub struct Pipeline {
     /// The state of all chains and cases.
     pub engine: Engine,
     assemblers: [Assembler; 2],
+    finality_blocks: [u64; 2],
     metrics: Arc<Metrics>,
     assembled: Vec<Assembled>,
-    /// Units moved by `Transfer` events, of whatever sender and receiver.
+    /// Orphaned events that are counted already.
+    orphaned: [u64; 2],
+    /// Units moved by `Transfer` events, of whatever sender and receiver;
+    /// those of blocks that were taken back later are among them.
     pub transferred_units: u128,
 }
 
@@ -56,7 +69,15 @@ impl Pipeline {
     /// A pipeline over that engine; `windows` by [`Chain::index`].
     pub fn new(engine: Engine, windows: [AssemblerConfig; 2], metrics: Arc<Metrics>) -> Pipeline {
         let assemblers = Chain::ALL.map(|chain| Assembler::new(chain, windows[chain.index()]));
-        Pipeline { engine, assemblers, metrics, assembled: Vec::new(), transferred_units: 0 }
+        Pipeline {
+            engine,
+            assemblers,
+            finality_blocks: windows.map(|window| window.finality_blocks),
+            metrics,
+            assembled: Vec::new(),
+            orphaned: [0; 2],
+            transferred_units: 0,
+        }
     }
 
     /// Takes what one record means; a topic speaks of its own chain only.
@@ -64,7 +85,7 @@ impl Pipeline {
     /// be taken.
     ///
     /// # Errors
-    /// [`PipelineError::Reverted`].
+    /// [`PipelineError::RevertedFinal`].
     pub fn accept(
         &mut self,
         expected: Option<Chain>,
@@ -111,8 +132,8 @@ impl Pipeline {
                 self.metrics.chain(chain).duplicates.inc();
                 return Ok(None);
             }
-            Dropped::RevertedFinal { block, .. } => {
-                return Err(PipelineError::Reverted { chain, block });
+            Dropped::RevertedFinal { block, final_block } => {
+                return Err(self.reverted_final(chain, block, final_block));
             }
             Dropped::Late { .. } => self.metrics.chain(chain).late_records.inc(),
             Dropped::Conflict { .. } | Dropped::MixedIndex { .. } | Dropped::OtherBranch { .. } => {
@@ -121,11 +142,18 @@ impl Pipeline {
         Ok(Some(Rejected { reason: dropped.reason(), message: dropped.to_string() }))
     }
 
+    fn reverted_final(&self, chain: Chain, block: u64, final_block: u64) -> PipelineError {
+        self.metrics.chain(chain).deep_reorgs.inc();
+        let newest = self.newest(chain).unwrap_or(block);
+        let depth = newest.saturating_sub(block);
+        PipelineError::RevertedFinal { chain, block, final_block, depth }
+    }
+
     /// Applies the blocks of a chain that have waited long enough; `below`: see
     /// [`Assembler::release`].
     ///
     /// # Errors
-    /// [`PipelineError::Apply`].
+    /// See [`PipelineError`].
     pub fn advance(
         &mut self,
         chain: Chain,
@@ -140,7 +168,7 @@ impl Pipeline {
     /// Applies every block of a chain that is held: nothing more is to come.
     ///
     /// # Errors
-    /// [`PipelineError::Apply`].
+    /// See [`PipelineError`].
     pub fn flush(&mut self, chain: Chain, effects: &mut Vec<Effect>) -> Result<(), PipelineError> {
         let mut assembled = std::mem::take(&mut self.assembled);
         self.assemblers[chain.index()].flush(&mut assembled);
@@ -152,7 +180,7 @@ impl Pipeline {
     /// # Errors
     /// [`PipelineError::Apply`].
     pub fn learn(&mut self, event: Event, effects: &mut Vec<Effect>) -> Result<(), PipelineError> {
-        Ok(self.engine.apply(event, effects)?)
+        self.engine.apply(event, effects).map_err(PipelineError::Apply)
     }
 
     /// Blocks of the chain that are held open.
@@ -160,19 +188,41 @@ impl Pipeline {
         self.assemblers[chain.index()].held_blocks()
     }
 
+    /// The newest block of the chain that a record told of.
+    pub fn newest(&self, chain: Chain) -> Option<u64> {
+        self.assemblers[chain.index()].newest()
+    }
+
+    /// The last block of the chain that was applied; 0 before the first.
+    pub fn head(&self, chain: Chain) -> u64 {
+        self.engine.head(chain).map_or(0, |(number, _)| number)
+    }
+
+    /// Blocks of the chain below this one are final, as far as is known.
+    pub fn final_below(&self, chain: Chain) -> u64 {
+        let assembler = &self.assemblers[chain.index()];
+        let behind = self.finality_blocks[chain.index()];
+        let deep = assembler.newest().and_then(|newest| newest.checked_sub(behind));
+        assembler.solid().max(deep).map_or(0, |number| number.saturating_add(1))
+    }
+
     /// Brings the gauges up to date; once a batch is enough.
-    pub fn measure(&self) {
+    pub fn measure(&mut self) {
         let stats = self.engine.stats();
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         self.metrics.accounts.set(gauge(stats.accounts));
         self.metrics.transfers.set(gauge(stats.transfers));
         self.metrics.cases.set(gauge(stats.cases));
+        self.metrics.remembered(&self.engine.memory());
         for chain in Chain::ALL {
             let (metrics, assembler) = (self.metrics.chain(chain), &self.assemblers[chain.index()]);
             metrics.held_blocks.set(gauge(assembler.held_blocks()));
             let number = |block: Option<u64>| i64::try_from(block.unwrap_or(0)).unwrap_or(i64::MAX);
             metrics.head_block.set(number(assembler.newest()));
-            metrics.final_block.set(number(assembler.solid()));
+            metrics.final_block.set(number(assembler.solid().max(assembler.final_block())));
+            let orphaned = assembler.orphaned_events();
+            let before = std::mem::replace(&mut self.orphaned[chain.index()], orphaned);
+            metrics.orphaned_events.inc_by(orphaned.saturating_sub(before));
         }
     }
 
@@ -182,24 +232,39 @@ impl Pipeline {
         mut assembled: Vec<Assembled>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), PipelineError> {
+        finality_first(&mut assembled);
         for item in assembled.drain(..) {
-            match item {
+            let event = match item {
                 Assembled::Gap(gap) => {
                     self.metrics.chain(chain).gaps.inc();
                     tracing::warn!(%chain, after = gap.after, before = gap.before, "gap in the input");
+                    continue;
                 }
                 Assembled::Reverted { chain, number } => {
-                    return Err(PipelineError::Reverted { chain, block: number });
+                    let depth_blocks = (self.head(chain) + 1).saturating_sub(number);
+                    tracing::warn!(%chain, block = number, depth_blocks, "the chain was reorganised");
+                    self.metrics.reorganized(chain, depth_blocks);
+                    Event::BlockReverted { chain, number }
                 }
-                Assembled::Final { .. } => {}
+                Assembled::Final { chain, number } => Event::BlockFinalized { chain, number },
                 Assembled::Block(block) => {
                     self.count(&block);
-                    self.engine.apply(Event::BlockCommitted(block), effects)?;
+                    Event::BlockCommitted(block)
                 }
-            }
+            };
+            self.engine.apply(event, effects).map_err(|error| self.failed(error))?;
         }
         self.assembled = assembled;
         Ok(())
+    }
+
+    fn failed(&self, error: ApplyError) -> PipelineError {
+        match error {
+            ApplyError::RevertedFinal { chain, block, last_final } => {
+                self.reverted_final(chain, block, last_final)
+            }
+            other => PipelineError::Apply(other),
+        }
     }
 
     fn count(&mut self, block: &Block) {
@@ -211,5 +276,18 @@ impl Pipeline {
                 self.transferred_units += u128::from(amount);
             }
         }
+    }
+}
+
+/// Moves word of finality ahead of the blocks that it may speak of, but not
+/// ahead of a revert: what takes the place of reverted blocks may be final.
+fn finality_first(assembled: &mut [Assembled]) {
+    let is_block = |item: &Assembled| matches!(item, Assembled::Block(_));
+    let is_final = |item: &Assembled| matches!(item, Assembled::Final { .. });
+    if let Some(first) = assembled.iter().position(is_block)
+        && let Some(at) = assembled.iter().position(is_final)
+        && first < at
+    {
+        assembled[first..=at].rotate_right(1);
     }
 }

@@ -47,9 +47,12 @@ Examples:
   zcat *.jsonl.gz | usdt-flow replay - --format java-tron --cases cases.json --out result/
   usdt-flow replay a.csv.zst b.csv.zst --cases cases.json --labels labels.csv \\
       --opening opening.csv --thresholds 1000000000,50000000000 --out result/
+  usdt-flow replay transfers.csv --cases cases.json --policy fifo,haircut --out result/
+  usdt-flow replay years.csv.zst --cases cases.json --history history/ --out result/
 
 Names ending in .gz or .zst are read compressed. The folder then holds taint.csv, cases.csv,
-services.csv, alerts.jsonl, freezes.jsonl, refused.jsonl and summary.json.")]
+services.csv, alerts.jsonl, freezes.jsonl, refused.jsonl and summary.json. The tables are those of
+the first policy; with several, each policy has a folder of its own with its three tables.")]
 pub struct ReplayArgs {
     /// Files of events, in any of the formats; - is standard input
     #[arg(value_name = "EVENTS", required_unless_present = "events")]
@@ -78,10 +81,17 @@ pub struct ReplayArgs {
     /// How many later blocks may come before a block's own events
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub window_blocks: u64,
+    /// Keep the past as files in this folder of its own, and less of it in memory; a history of
+    /// an earlier run there is replaced
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
+    /// How many transfers are sealed together and leave memory, at most 1048576 [default: 1048576]
+    #[arg(long, value_name = "N")]
+    pub segment_transfers: Option<String>,
     /// Show no progress bar
     #[arg(long)]
     pub no_progress: bool,
-    /// The thresholds of the engine.
+    /// The policies and thresholds of the engine.
     #[command(flatten)]
     pub engine: EngineArgs,
     /// The configuration.
@@ -99,6 +109,9 @@ impl ReplayArgs {
     pub fn flags(&self) -> Vec<Flag> {
         let mut flags = self.config.flags();
         flags.extend(self.engine.flags());
+        let transfers = self.segment_transfers.as_deref();
+        let key = "history.segment_transfers";
+        flags.extend(transfers.map(|n| Flag::new(key, n, "--segment-transfers")));
         flags
     }
 }
@@ -139,8 +152,17 @@ impl InputFormat {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Engine")]
 pub struct EngineArgs {
-    /// How taint is attributed [default: haircut]
-    #[arg(long, value_name = "POLICY")]
+    /// How taint is attributed: one policy, several separated by commas, or all [default: haircut]
+    ///
+    /// Which of the units that leave a wallet are the tainted ones:
+    ///   haircut      in proportion to what the wallet holds
+    ///   fifo         the oldest units leave first (Clayton's rule)
+    ///   lifo         the newest units leave first
+    ///   dirty-first  tainted units leave first
+    ///   dirty-last   tainted units leave last
+    ///   poison       any contact taints everything, for good
+    /// Cases are traced under each of them; the first one leads: freezes and the tables rest on it.
+    #[arg(long, value_name = "POLICY,…", verbatim_doc_comment)]
     pub policy: Option<String>,
     /// Raise no alert of first receipt or cash-out below this many base units [default: 0]
     #[arg(long, value_name = "UNITS")]

@@ -141,6 +141,9 @@ fn configuration(servers: &str, prefix: &str, global: &GlobalArgs) -> anyhow::Re
         flag("input.labels_topic", ""),
         flag("input.tron.topics", &topics(Chain::Tron)),
         flag("input.ethereum.topics", &topics(Chain::Ethereum)),
+        // The story has no reorganisations, so nothing in it is provisional.
+        flag("input.tron.finality_blocks", "0"),
+        flag("input.ethereum.finality_blocks", "0"),
         // Enough to see each step of a theft without the crumbs.
         flag("engine.alert_min_units", "500000000"),
     ];

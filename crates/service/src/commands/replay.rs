@@ -7,6 +7,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::{GlobalArgs, ReplayArgs};
+use crate::history;
 use crate::knowledge::Knowledge;
 use crate::replay::{Replay, total_bytes};
 
@@ -22,11 +23,13 @@ pub fn execute(args: &ReplayArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     )?;
     let started = Instant::now();
     let window_blocks = usize::try_from(args.window_blocks)?;
+    let archive = history::archive(args.history.as_deref())?;
     let mut replay = Replay::new(
-        known.engine(config.engine)?,
+        known.engine(config.engine, archive)?,
         args.format.format(),
         window_blocks,
         args.strict,
+        args.history.is_some(),
         args.out.as_deref(),
     )?;
     let files: Vec<PathBuf> = args.all_events().cloned().collect();

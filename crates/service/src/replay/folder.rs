@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use flow_codec::{address, wire};
-use flow_core::{Effect, Engine};
+use flow_core::{CaseTotals, Effect, Engine, Policy};
 use serde_json::json;
 
 use crate::pipeline::Rejected;
@@ -85,11 +85,26 @@ impl Folder {
     }
 }
 
-/// `taint.csv`, `cases.csv`, `services.csv` and `summary.json`.
+/// The tables and `summary.json`. The tables are those of the leading policy;
+/// where there are several, each has its own in a folder of its name too.
 pub(super) fn write_tables(path: &Path, engine: &Engine, summary: &Summary) -> anyhow::Result<()> {
-    std::fs::create_dir_all(path)
-        .with_context(|| format!("cannot make the folder {}", path.display()))?;
-    let taint = engine.taint_rows().into_iter().map(|(case, row)| {
+    let policies = engine.policies();
+    let leading = policies.iter().take(1).map(|policy| (*policy, path.to_owned()));
+    let several = policies.iter().filter(|_| policies.len() > 1);
+    let apart = several.map(|policy| (*policy, path.join(policy.name())));
+    for (policy, path) in leading.chain(apart) {
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot make the folder {}", path.display()))?;
+        write_taint(&path, engine, policy)?;
+        write_cases(&path, &engine.case_totals_under(policy))?;
+    }
+    let mut file = create(path, "summary.json")?;
+    line(&mut file, serde_json::to_string_pretty(&summary.json())?.as_bytes())?;
+    file.flush().with_context(|| format!("cannot write to {}", path.display()))
+}
+
+fn write_taint(path: &Path, engine: &Engine, policy: Policy) -> anyhow::Result<()> {
+    let rows = engine.taint_rows_under(policy).into_iter().map(|(case, row)| {
         let chain = row.account.chain;
         vec![
             case,
@@ -102,8 +117,11 @@ pub(super) fn write_tables(path: &Path, engine: &Engine, summary: &Summary) -> a
         ]
     });
     let columns = ["case", "chain", "address", "balance", "tainted", "hops", "frozen"];
-    table(path, "taint.csv", &columns, taint.collect())?;
-    let totals = engine.case_totals();
+    table(path, "taint.csv", &columns, rows.collect())
+}
+
+/// `cases.csv` and `services.csv`.
+fn write_cases(path: &Path, totals: &[(String, CaseTotals)]) -> anyhow::Result<()> {
     let cases = totals.iter().map(|(case, t)| {
         let service = t.service();
         let units =
@@ -128,10 +146,7 @@ pub(super) fn write_tables(path: &Path, engine: &Engine, summary: &Summary) -> a
             .iter()
             .map(move |(entity, units)| vec![case.clone(), entity.clone(), units.to_string()])
     });
-    table(path, "services.csv", &["case", "entity", "tainted"], services.collect())?;
-    let mut file = create(path, "summary.json")?;
-    line(&mut file, serde_json::to_string_pretty(&summary.json())?.as_bytes())?;
-    file.flush().with_context(|| format!("cannot write to {}", path.display()))
+    table(path, "services.csv", &["case", "entity", "tainted"], services.collect())
 }
 
 /// Writes rows sorted as text by their columns from the left.

@@ -29,6 +29,8 @@ pub struct Replay {
     metrics: Arc<Metrics>,
     folder: Option<Folder>,
     strict: bool,
+    /// Whether the history is kept beyond the run, so all of it is sealed.
+    seals: bool,
     decoded: Vec<Decoded>,
     effects: Vec<Effect>,
 }
@@ -49,10 +51,13 @@ impl Replay {
         format: Option<Format>,
         window_blocks: usize,
         strict: bool,
+        seals: bool,
         out: Option<&Path>,
     ) -> anyhow::Result<Replay> {
         let metrics = Metrics::new();
-        let window = AssemblerConfig { window_blocks, ..AssemblerConfig::default() };
+        // Files are the past: what is applied is final.
+        let window =
+            AssemblerConfig { window_blocks, finality_blocks: 0, ..AssemblerConfig::default() };
         Ok(Replay {
             pipeline: Pipeline::new(engine, [window; 2], Arc::clone(&metrics)),
             // The slice and the plain CSV are told by their headers.
@@ -60,6 +65,7 @@ impl Replay {
             metrics,
             folder: out.map(Folder::create).transpose()?,
             strict,
+            seals,
             decoded: Vec::new(),
             effects: Vec::new(),
         })
@@ -168,7 +174,8 @@ impl Replay {
         for effect in self.effects.drain(..) {
             match &effect {
                 Effect::Raise(alert) => self.metrics.alerts(alert.rule).inc(),
-                Effect::Settle(_) | Effect::Retract(_) => {}
+                Effect::Settle(_) => self.metrics.alerts_settled.inc(),
+                Effect::Retract(alert) => self.metrics.alerts_retracted(alert.rule).inc(),
                 Effect::Recommend(record) => {
                     self.metrics.freeze_recommendations(record.status).inc();
                 }
@@ -201,6 +208,9 @@ impl Replay {
         }
         self.write()?;
         self.pipeline.engine.audit()?;
+        if self.seals {
+            self.pipeline.engine.seal()?;
+        }
         let summary = crate::summary::Summary::of(&self.pipeline, &self.metrics, run_ms);
         if let Some(folder) = self.folder {
             folder.finish(&self.pipeline.engine, &summary)?;

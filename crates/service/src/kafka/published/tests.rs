@@ -1,0 +1,176 @@
+use flow_codec::wire::AlertRecord;
+use flow_core::{
+    AccountKey, Actor, Address, Claim, FreezeStatus, Policy, RiskLevel, TransferRef, TxHash,
+};
+
+use super::super::outgoing::message;
+use super::*;
+
+fn account(byte: u8) -> AccountKey {
+    AccountKey { chain: Chain::Tron, address: Address([byte; 20]) }
+}
+
+fn alert(id: u8, block: u64, status: AlertStatus) -> Alert {
+    Alert {
+        id: AlertId([id; 16]),
+        revision: 1,
+        status,
+        rule: Rule::FirstReceipt,
+        risk: RiskLevel::High,
+        case: "a".to_owned(),
+        case_title: None,
+        category: None,
+        policy: Policy::Haircut,
+        attributions: Vec::new(),
+        subject: account(id),
+        counterparty: Address([9; 20]),
+        trigger: TransferRef { tx: TxHash([id; 32]), position: 0 },
+        block,
+        block_hash: None,
+        timestamp_ms: 1_000,
+        amount: 5,
+        tainted: 5,
+        balance: 5,
+        held: 5,
+        hops: 1,
+        service: None,
+        threshold: None,
+        retroactive: false,
+        path: Vec::new(),
+        path_omitted: 0,
+    }
+}
+
+fn freeze(block: u64, status: FreezeStatus, tainted: u64) -> FreezeRecommendation {
+    FreezeRecommendation {
+        account: account(1),
+        status,
+        actor: Actor::Issuer,
+        block,
+        timestamp_ms: 1_000,
+        raised_ms: 1_000,
+        balance: 10,
+        policy: Policy::Haircut,
+        claims: vec![Claim {
+            case: "a".to_owned(),
+            tainted,
+            hops: 1,
+            path: Vec::new(),
+            path_omitted: 0,
+        }],
+    }
+}
+
+/// What a session finds that published these.
+fn after(alerts: &[Alert], freezes: &[FreezeRecommendation]) -> Published {
+    let mut known = Published { rebuilt: [false; 2], ..Published::nothing() };
+    for alert in alerts {
+        let message = wire::alert_message(alert);
+        let id = &message.headers.iter().find(|(name, _)| *name == "ce_id").unwrap().1;
+        known.note_alert(id, &message.value);
+    }
+    for record in freezes {
+        let message = message("f", wire::freeze_message(record));
+        let id = message.header("ce_id").unwrap().clone();
+        known.note_freeze(message.key.as_deref().unwrap(), id, &message.value);
+    }
+    known
+}
+
+use AlertStatus::{Final, Provisional, Retracted};
+
+#[test]
+fn what_stands_is_left_out_and_what_changed_is_the_next_revision() {
+    let second = Alert { revision: 2, ..alert(2, 7, Retracted) };
+    let mut known = after(
+        &[alert(1, 7, Provisional), alert(2, 7, Provisional), second, alert(3, 7, Final)],
+        &[],
+    );
+    let mut admit = |id, status| {
+        let mut alert = alert(id, 7, status);
+        let news = known.admit_alert(&mut alert);
+        news.map(|news| (news, alert.revision))
+    };
+    assert_eq!(admit(1, Provisional), None);
+    assert_eq!(admit(1, Final), Some((News::Settled, 2)));
+    assert_eq!(admit(1, Final), None);
+    assert_eq!(admit(2, Retracted), None);
+    assert_eq!(admit(2, Provisional), Some((News::Raised, 3)), "it holds again");
+    assert_eq!(admit(2, Retracted), Some((News::Retracted, 4)));
+    assert_eq!(admit(3, Provisional), None, "final is final");
+    assert_eq!(admit(3, Final), None);
+    assert_eq!(admit(4, Retracted), None, "nobody knows of it");
+    assert_eq!(admit(4, Final), Some((News::Raised, 1)));
+}
+
+#[test]
+fn provisional_alerts_that_nothing_told_again_are_taken_back() {
+    let mut known =
+        after(&[alert(1, 7, Provisional), alert(2, 8, Provisional), alert(3, 9, Final)], &[]);
+    assert_eq!((known.newest(Chain::Tron), known.newest(Chain::Ethereum)), (8, 0));
+    assert_eq!(known.admit_alert(&mut alert(1, 7, Provisional)), None);
+    let (taken_back, _) = known.end_rebuild(Chain::Tron);
+    assert_eq!(taken_back.len(), 1);
+    assert_eq!(taken_back[0].rule, Some(Rule::FirstReceipt));
+    let record = AlertRecord::read(&taken_back[0].message.value).unwrap();
+    assert_eq!((record.id, record.revision, record.status), (AlertId([2; 16]), 2, Retracted));
+    // Found after all, it is the revision behind.
+    let mut back = alert(2, 8, Provisional);
+    assert_eq!(known.admit_alert(&mut back), Some(News::Raised));
+    assert_eq!(back.revision, 3);
+    assert!(known.end_rebuild(Chain::Tron).0.is_empty());
+}
+
+#[test]
+fn a_provisional_alert_that_moved_to_another_block_is_told() {
+    let mut known = after(&[alert(1, 7, Provisional)], &[]);
+    let mut moved = alert(1, 8, Provisional);
+    assert_eq!(known.admit_alert(&mut moved), Some(News::Raised));
+    assert_eq!(moved.revision, 2);
+}
+
+#[test]
+fn recommendations_of_earlier_blocks_are_left_out_while_rebuilding_alone() {
+    use FreezeStatus::{Raised, Updated};
+    let mut known = after(&[], &[freeze(20, Raised, 5)]);
+    let admit = |known: &mut Published, record: FreezeRecommendation| {
+        let message = message("f", wire::freeze_message(&record));
+        known.admit_freeze(&record, message).is_some()
+    };
+    // The same claims, found for the block of the transfer now.
+    assert!(!admit(&mut known, freeze(11, Raised, 4)));
+    assert!(!admit(&mut known, freeze(12, Updated, 5)));
+    assert!(known.end_rebuild(Chain::Tron).1.is_empty());
+    // Live, after a reorganisation.
+    assert!(admit(&mut known, freeze(19, Raised, 5)));
+    assert!(admit(&mut known, freeze(20, Updated, 6)));
+}
+
+#[test]
+fn a_recommendation_that_stands_and_is_wrong_is_put_right_after_the_rebuild() {
+    use FreezeStatus::{Escaped, Raised};
+    let mut known = after(&[], &[freeze(20, Escaped, 0)]);
+    let record = freeze(19, Raised, 5);
+    let same = message("f", wire::freeze_message(&record));
+    assert!(known.admit_freeze(&record, same).is_none());
+    let (_, recommendations) = known.end_rebuild(Chain::Tron);
+    assert_eq!(recommendations.len(), 1);
+    assert_eq!(recommendations[0].value, wire::freeze_message(&record).value);
+    // One that is told anew as it stands is not news.
+    let mut known = after(&[], &[freeze(20, Raised, 5)]);
+    let (earlier, same) = (freeze(19, Raised, 4), freeze(20, Raised, 5));
+    for record in [earlier, same] {
+        let message = message("f", wire::freeze_message(&record));
+        assert!(known.admit_freeze(&record, message).is_none());
+    }
+    assert!(known.end_rebuild(Chain::Tron).1.is_empty());
+}
+
+#[test]
+fn event_ids_parse() {
+    let id = format!("{}.3", "0a".repeat(16));
+    assert_eq!(parse_alert_id(&id), Some((AlertId([10; 16]), 3)));
+    assert_eq!(parse_alert_id("0a0b.3"), None);
+    assert_eq!(parse_alert_id(&"0a".repeat(16)), None);
+    assert_eq!(parse_freeze_block("tron:TAy1g5.56804883.1a2b3c4d"), Some(56_804_883));
+}
