@@ -25,6 +25,7 @@ mod late;
 mod ledger;
 mod movement;
 mod policy;
+mod prefetch;
 mod primitives;
 mod segment;
 mod trace;

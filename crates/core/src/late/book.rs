@@ -5,6 +5,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
 use crate::movement::AccountId;
+use crate::prefetch::prefetch;
 use crate::trace::Book;
 
 /// One bit for each account.
@@ -78,6 +79,11 @@ impl WalkBook {
         } else {
             self.frozen.remove(&account);
         }
+    }
+
+    /// Brings near where the taints of an account stand.
+    pub(super) fn prefetch(&self, account: u32) {
+        prefetch(&self.slots, account as usize);
     }
 
     /// Whether a transfer between these two can change anything.

@@ -60,6 +60,11 @@ impl LateTrace {
         Ok(())
     }
 
+    /// Accounts that the case touches so far.
+    pub fn touched(&self) -> usize {
+        self.walk.touched()
+    }
+
     /// Transfers of the segments passed so far, and of all segments.
     pub fn progress(&self) -> (u64, u64) {
         let sum = |segments: &[Arc<Segment>]| {

@@ -18,12 +18,14 @@ use crate::history::{HistoryError, Tail, transfer_of};
 use crate::ledger::Ledger;
 use crate::movement::{AccountId, BlockMeta, Debit, Mark, Movement, Transfer};
 use crate::segment::{CHUNK, Columns, Row, Segment};
-use crate::trace::{LaneIx, Notes, Tracer, World};
+use crate::trace::{Book, LaneIx, Notes, Tracer, World};
 use crate::{Chain, Policy};
 
-/// An account is looked for in the index as long as that is so much rarer than
-/// transfers: a look-up costs about as much as scanning so many.
-const SCANNED_PER_LOOKUP: usize = 512;
+/// A look-up in the index costs about as much as scanning so many transfers.
+const SCANNED_PER_LOOKUP: usize = 1024;
+
+/// How many transfers ahead memory is asked for.
+const AHEAD: usize = 12;
 
 /// Sees every movement that carried or met tainted units of the walk's lanes.
 pub(crate) trait Watch {
@@ -67,7 +69,7 @@ impl Walk {
         let mut passage = Passage::new(segment, &self.tracer)?;
         let lookups_max = segment.transfers() as usize / SCANNED_PER_LOOKUP;
         let scan_from = if self.book.touched.len() <= lookups_max {
-            self.follow(segment, lookups_max, &mut passage, world, watch)?
+            self.follow(segment, &mut passage, world, watch)?
         } else {
             0
         };
@@ -83,7 +85,6 @@ impl Walk {
     fn follow(
         &mut self,
         segment: &Segment,
-        lookups_max: usize,
         passage: &mut Passage,
         world: World<'_>,
         watch: &mut impl Watch,
@@ -94,7 +95,7 @@ impl Walk {
         let mut done = 0;
         loop {
             self.seek_fresh(&mut seek, done)?;
-            if seek.lookups > lookups_max || seek.places.len() > lookups_max * 32 {
+            if seek.effort > segment.transfers() as usize {
                 return Ok(done);
             }
             let place = seek.places.peek().map_or(u32::MAX, |place| place.0);
@@ -141,8 +142,10 @@ impl Walk {
             let first = chunk * CHUNK;
             let mut rows = columns.rows();
             let skip = from.saturating_sub(first) as usize;
-            let ends = columns.froms().iter().zip(columns.tos());
-            for (place, (at, (sender, receiver))) in (first..).zip(ends.enumerate()).skip(skip) {
+            let (senders, receivers) = (columns.froms(), columns.tos());
+            for at in skip..columns.len() {
+                self.look_ahead(senders, receivers, at);
+                let place = first + u32::try_from(at).expect("a chunk has 4096 rows");
                 let mut marked = false;
                 if place >= passage.next_stop() {
                     while let Some((block, task)) = passage.task_before(place) {
@@ -150,7 +153,7 @@ impl Walk {
                     }
                     marked = passage.is_marked(place);
                 }
-                if marked || self.book.concerns(*sender, *receiver) {
+                if marked || self.book.concerns(senders[at], receivers[at]) {
                     let row = rows.row_at(at);
                     let block = passage.block_of(place);
                     let id = segment.first_transfer() + place;
@@ -160,6 +163,26 @@ impl Walk {
         }
         self.book.fresh.clear();
         Ok(())
+    }
+
+    /// Brings near what is known of the accounts that come next: first where
+    /// their taints stand, then these.
+    #[inline]
+    fn look_ahead(&self, senders: &[u32], receivers: &[u32], at: usize) {
+        if let (Some(sender), Some(receiver)) =
+            (senders.get(at + 2 * AHEAD), receivers.get(at + 2 * AHEAD))
+            && self.book.concerns(*sender, *receiver)
+        {
+            self.book.prefetch(*sender);
+            self.book.prefetch(*receiver);
+        }
+        if let (Some(sender), Some(receiver)) = (senders.get(at + AHEAD), receivers.get(at + AHEAD))
+            && self.book.concerns(*sender, *receiver)
+        {
+            for account in [*sender, *receiver] {
+                self.tracer.taints.prefetch(self.book.slot(AccountId(account)));
+            }
+        }
     }
 
     fn take(
@@ -266,6 +289,11 @@ impl Walk {
         }
     }
 
+    /// Accounts touched so far.
+    pub(crate) fn touched(&self) -> usize {
+        self.book.touched.len()
+    }
+
     /// Makes room for accounts named since the walk began.
     pub(crate) fn grow(&mut self, accounts: usize) {
         self.book.grow(accounts);
@@ -292,22 +320,25 @@ struct Seek<'a> {
     /// Transfers to visit, soonest first.
     places: BinaryHeap<Reverse<u32>>,
     chunks: HashMap<u32, Columns, FixedState>,
-    lookups: usize,
+    /// What was done so far, in transfers that a scan could have seen.
+    effort: usize,
 }
 
 impl<'a> Seek<'a> {
     fn new(segment: &'a Segment) -> Seek<'a> {
-        Seek { segment, places: BinaryHeap::new(), chunks: HashMap::default(), lookups: 0 }
+        Seek { segment, places: BinaryHeap::new(), chunks: HashMap::default(), effort: 0 }
     }
 
     /// Adds the transfers that the account sent from `done` on; with `hears`
     /// those that it received too.
     fn find(&mut self, account: AccountId, done: u32, hears: bool) -> Result<(), HistoryError> {
-        self.lookups += 1;
-        for chunk in self.segment.chunks_of(account.0)? {
-            if (chunk + 1) * CHUNK <= done {
-                continue;
-            }
+        let mut chunks = self.segment.chunks_of(account.0)?;
+        chunks.retain(|chunk| (chunk + 1) * CHUNK > done);
+        self.effort += SCANNED_PER_LOOKUP + chunks.len() * CHUNK as usize;
+        if self.effort > self.segment.transfers() as usize {
+            return Ok(()); // A scan is cheaper, and comes next.
+        }
+        for chunk in chunks {
             let mut found = Vec::new();
             let columns = self.chunk(chunk)?;
             let ends = columns.froms().iter().zip(columns.tos());

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::lane::{LaneIx, ROOT};
 use crate::Amount;
 use crate::movement::AccountId;
+use crate::prefetch::prefetch;
 
 /// What tracing asks of the accounts, and remembers there.
 pub(crate) trait Book {
@@ -77,6 +78,11 @@ impl Taints {
     /// The account's taints in the order of lanes.
     pub(crate) fn of(&self, book: &impl Book, account: AccountId) -> &[Taint] {
         &self.lists[book.slot(account) as usize]
+    }
+
+    /// Brings near what is in that place.
+    pub(crate) fn prefetch(&self, slot: u32) {
+        prefetch(&self.lists, slot as usize);
     }
 
     pub(crate) fn of_mut(&mut self, book: &impl Book, account: AccountId) -> &mut [Taint] {
