@@ -31,7 +31,7 @@ pub(crate) struct TransferGraph {
     nodes: Vec<u32>,
     /// Transfers that the graph keeps once there are twice as many.
     window: usize,
-    /// Transfers of paths told, in full.
+    /// Sealed transfers of paths told, in full.
     paths: HashMap<TransferId, Detail, FixedState>,
     paths_max: usize,
 }
@@ -106,6 +106,9 @@ impl TransferGraph {
         history: &mut History,
         accounts: &Accounts,
     ) -> Result<Detail, HistoryError> {
+        if history.is_at_hand(id) {
+            return history.detail(id, accounts);
+        }
         if let Some(detail) = self.paths.get(&id) {
             return Ok(*detail);
         }

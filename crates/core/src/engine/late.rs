@@ -29,8 +29,13 @@ impl Engine {
         match self.cases.get_mut(&id) {
             Some(open) => (open.case, open.heads) = (case, heads),
             None => {
-                let open =
-                    OpenCase { case, lanes: Vec::new(), traced_at: 0, heads, waits_for: None };
+                let next = self.told.len();
+                let slot = *self.slots.entry(id.clone()).or_insert(next);
+                if slot == next {
+                    self.told.push(Default::default());
+                }
+                let lanes = Vec::new();
+                let open = OpenCase { case, slot, lanes, traced_at: 0, heads, waits_for: None };
                 self.cases.insert(id.clone(), open);
             }
         }
@@ -67,6 +72,8 @@ impl Engine {
             }
         }
         let count = u32::try_from(self.config.policies.len()).expect("few policies");
+        let slots = std::iter::repeat_n(self.cases[id].slot, self.config.policies.len());
+        self.slot_of.extend(slots);
         let lanes: Arc<[LaneIx]> = (self.next_lane..self.next_lane + count).collect();
         self.next_lane += count;
         for (ix, policy) in lanes.iter().zip(&self.config.policies) {

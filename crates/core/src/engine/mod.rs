@@ -43,10 +43,16 @@ struct Told {
     retroactive: bool,
 }
 
+/// What was told of one case, also after it was closed: an alert is told once
+/// whatever becomes of its case.
+type ToldAlerts = HashMap<AlertId, Told, FixedState>;
+
 /// An open case.
 #[derive(Debug)]
 struct OpenCase {
     case: Arc<Case>,
+    /// Where its alerts stand in [`Engine::told`].
+    slot: usize,
     /// In the order of the configured policies; none while it waits for its
     /// first trace through the past.
     lanes: Vec<LaneIx>,
@@ -70,8 +76,11 @@ pub struct Engine {
     labels: Arc<Labels>,
     tracer: Tracer,
     cases: BTreeMap<String, OpenCase>,
-    /// By case, also closed ones: an alert is told once whatever becomes of it.
-    told: BTreeMap<String, HashMap<AlertId, Told, FixedState>>,
+    told: Vec<ToldAlerts>,
+    /// The place in `told` of every case that was ever open.
+    slots: BTreeMap<String, usize>,
+    /// The same by lane.
+    slot_of: Vec<usize>,
     next_lane: LaneIx,
     next_trace: u64,
     queued: Vec<LateTrace>,

@@ -15,29 +15,26 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
         for finding in findings {
+            let slot = self.slot_of[finding.lane as usize];
             let (id, detail) = self.sight().0.identify(&finding)?;
-            let case = self.tracer.lane(finding.lane).case.id.clone();
-            let known = self.told.get(&case).and_then(|told| told.get(&id).copied());
-            let block = (finding.block.chain, finding.block.number);
-            let provisional = self.journal.entry(block.0, block.1).filter(|entry| !entry.is_final);
-            let is_provisional = provisional.is_some();
-            if known.is_some_and(|told| told.live)
-                && provisional.is_none_or(|entry| entry.alerts.iter().any(|alert| alert.id == id))
-            {
+            let known = self.told[slot].get(&id).copied();
+            let is_live = known.is_some_and(|told| told.live);
+            let (chain, number) = (finding.block.chain, finding.block.number);
+            let entry = self.journal.entry(chain, number).filter(|entry| !entry.is_final);
+            let is_provisional = entry.is_some();
+            if is_live && entry.is_none_or(|entry| entry.alerts.iter().any(|told| told.id == id)) {
                 continue;
             }
-            let told = self.next_told(&case, known, block);
+            let told = self.next_told(&finding, known);
             let mut alert = self.sight().0.alert(&finding, id, &detail)?;
             alert.revision = told.revision;
             alert.retroactive = told.retroactive;
-            if is_provisional {
+            self.told[slot].insert(id, told);
+            if is_provisional && let Some(entry) = self.journal.entry(chain, number) {
                 alert.status = AlertStatus::Provisional;
-            }
-            self.told.entry(case).or_default().insert(id, told);
-            if let Some(entry) = self.journal.entry(block.0, block.1).filter(|_| is_provisional) {
                 entry.alerts.push(alert.clone());
             }
-            if known.is_none_or(|known| !known.live) {
+            if !is_live {
                 effects.push(Effect::Raise(Box::new(alert)));
             }
         }
@@ -45,13 +42,14 @@ impl Engine {
     }
 
     /// What is known of the alert once it is told.
-    fn next_told(&self, case: &str, known: Option<Told>, (chain, number): (Chain, u64)) -> Told {
+    fn next_told(&self, finding: &Finding, known: Option<Told>) -> Told {
         match known {
             Some(told) if told.live => told,
             Some(told) => Told { revision: told.revision + 1, live: true, ..told },
             None => {
-                let opened_at = self.cases.get(case).and_then(|case| case.heads[chain.index()]);
-                let retroactive = opened_at.is_some_and(|head| number <= head);
+                let case = self.cases.get(&self.tracer.lane(finding.lane).case.id);
+                let opened_at = case.and_then(|case| case.heads[finding.block.chain.index()]);
+                let retroactive = opened_at.is_some_and(|head| finding.block.number <= head);
                 Told { revision: 1, live: true, retroactive }
             }
         }
@@ -104,6 +102,6 @@ impl Engine {
     }
 
     fn told_mut(&mut self, case: &str, id: AlertId) -> Option<&mut Told> {
-        self.told.get_mut(case)?.get_mut(&id)
+        self.told[*self.slots.get(case)?].get_mut(&id)
     }
 }

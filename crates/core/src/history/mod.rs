@@ -240,6 +240,11 @@ impl History {
         Ok((history, accounts))
     }
 
+    /// Whether the transfer is not sealed yet.
+    pub(crate) fn is_at_hand(&self, id: TransferId) -> bool {
+        id.0 >= self.tail.first_transfer
+    }
+
     /// A transfer in full, wherever it lies.
     ///
     /// # Errors
