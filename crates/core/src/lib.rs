@@ -24,6 +24,7 @@ mod journal;
 mod late;
 mod ledger;
 mod movement;
+mod past;
 mod policy;
 mod prefetch;
 mod primitives;
@@ -41,9 +42,13 @@ pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall}
 pub use history::{Archive, HistoryError, MemoryArchive};
 pub use late::LateTrace;
 pub use ledger::{AccountRow, LedgerStats};
+pub use past::{
+    Blocks, Covered, Held, Hop, Origin, Origins, Past, PastError, PastSizes, Paths, Share, Trace,
+    TraceGraph, TracePath, TransferFacts, strongest_paths,
+};
 pub use policy::Policy;
 pub use primitives::{AccountKey, Address, Amount, BlockHash, Chain, TransferRef, TxHash};
 #[doc(hidden)]
 pub use segment::probe as probe_segment;
 pub use segment::{Image, ImageError};
-pub use trace::CaseTotals;
+pub use trace::{CaseTotals, Outcome};

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::trace::LaneIx;
-use crate::{AccountRow, ApplyError, CaseTotals, Chain, LedgerStats, Policy};
+use crate::{AccountRow, ApplyError, CaseTotals, Chain, LedgerStats, Past, Policy};
 
 impl Engine {
     /// The policies under which cases are traced; the first one leads.
@@ -92,6 +92,11 @@ impl Engine {
     pub fn seal(&mut self) -> Result<(), ApplyError> {
         let end = self.journal.first().unwrap_or(self.history.blocks_len());
         Ok(self.history.seal_all(end, &self.accounts)?)
+    }
+
+    /// Hands the past over, to be asked questions; labels stay set.
+    pub fn into_past(self) -> Past {
+        Past::of(self.history, self.accounts, self.labels, Some(self.ledger))
     }
 
     /// The last block of the chain that was applied, and its time in Unix

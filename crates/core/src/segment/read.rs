@@ -235,7 +235,7 @@ impl Segment {
     }
 
     /// The hashes of transfers from the first of a page to the last of another.
-    fn hashes(&self, from: u32, to: u32) -> Result<Vec<TxHash>, SegmentError> {
+    pub(crate) fn hashes(&self, from: u32, to: u32) -> Result<Vec<TxHash>, SegmentError> {
         let (start, end) = (tx::pages_len(from), tx::pages_len(to));
         tx::read_pages(
             &self.sections.range(Section::Hashes, start, end.saturating_sub(start))?,

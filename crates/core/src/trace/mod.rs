@@ -21,7 +21,8 @@ pub use lane::CaseTotals;
 pub(crate) use lane::{Arrival, Lane, LaneIx, Node, ROOT};
 pub(crate) use runs::Runs;
 pub(crate) use taints::{Book, Taint, TaintList, Taints};
-pub(crate) use transfer::{Outcome, Parcel};
+pub use transfer::Outcome;
+pub(crate) use transfer::Parcel;
 
 use crate::movement::{AccountId, BlockMeta, Debit, Movement, TransferId};
 use crate::{Amount, Attribution, Case, Chain, EngineConfig, Label, Policy, Rule, Source, TxHash};

@@ -11,7 +11,7 @@ use crate::{Amount, Attribution, Policy, Rule};
 
 /// What becomes of tainted units on arrival: the rules of a credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// Rule 1: the receiver is an active source.
     AtSource,
     /// Rule 2: the receiver belongs to a service.
@@ -121,6 +121,12 @@ struct Transit<'a> {
 }
 
 impl Tracer {
+    /// Which of the units of a parcel of the last movement are tainted, by
+    /// their place among the units that left; under ordered policies.
+    pub(crate) fn runs_of(&self, parcel: &Parcel) -> &[Run] {
+        &self.stream[parcel.runs.clone()]
+    }
+
     pub(super) fn transfer(
         &mut self,
         transfer: &Transfer,
@@ -138,7 +144,7 @@ impl Tracer {
         let mut parcels = std::mem::take(&mut self.parcels);
         self.stream.clear();
         self.collect(transit, book, &mut parcels, notes);
-        self.mark(transit, marks, &mut parcels);
+        self.mark(transit, marks, book, &mut parcels);
         self.reach_whole(transit, &parcels, book, notes);
         for parcel in &mut parcels {
             self.deliver(parcel, transit, book, notes);
@@ -192,8 +198,14 @@ impl Tracer {
     }
 
     /// Taints all that moves, for the lanes of which this transfer is a source.
-    fn mark(&mut self, transit: Transit<'_>, marks: &[LaneIx], parcels: &mut Vec<Parcel>) {
-        let amount = transit.transfer.amount;
+    fn mark(
+        &mut self,
+        transit: Transit<'_>,
+        marks: &[LaneIx],
+        book: &impl Book,
+        parcels: &mut Vec<Parcel>,
+    ) {
+        let Transfer { from, amount, .. } = *transit.transfer;
         for ix in marks {
             let runs = self.stream.len();
             self.stream.push(Run { start: 0, len: amount });
@@ -213,6 +225,9 @@ impl Tracer {
                     amount - std::mem::replace(&mut parcels[at], parcel).units
                 }
                 Err(at) => {
+                    // It may hold tainted units of which none would have moved.
+                    let left = self.taints.get(book, from, *ix);
+                    parcel.sender_tainted = left.map_or(0, |taint| taint.units);
                     parcels.insert(at, parcel);
                     amount
                 }

@@ -1,0 +1,166 @@
+//! The strongest paths of a trace from one account to another.
+//!
+//! A path is a chain of hops in rising order that visits no account twice; its
+//! strength is the fewest tainted units that any of its hops moved. Units go on
+//! from an account only if they stayed there tainted: not from a service, and
+//! not where they ended as dust or beyond the horizon.
+//!
+//! One pass over the hops, from the newest to the oldest, tells for each how
+//! strong a path through it can still be and how few hops it needs. Paths are
+//! then tried best first, so the k found first are the k strongest. What always
+//! holds: of equal strength fewer hops come first, then earlier ones.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::{Hop, Trace, TraceGraph};
+use crate::{Amount, Outcome};
+
+/// Beginnings of paths that are tried at most.
+const TRIED_MAX: usize = 1 << 22;
+
+/// One path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracePath {
+    /// The ranks of its hops in [`Trace::hops`], rising.
+    pub hops: Vec<u32>,
+    /// The fewest tainted units that one of them moved.
+    pub strength: Amount,
+}
+
+/// The strongest paths, the strongest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths {
+    /// At most as many as were asked for.
+    pub paths: Vec<TracePath>,
+    /// Whether the search was given up before there were enough: those found
+    /// are right, but there may be more.
+    pub given_up: bool,
+}
+
+/// What can come of a hop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Promise {
+    /// At least as strong as any path that goes on with it; 0: none arrives.
+    strength: Amount,
+    /// At most as many hops as any such path takes, itself counted.
+    hops: u32,
+}
+
+/// A beginning of a path, ordered by the best that can come of it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Beginning {
+    bound: Amount,
+    hops_min: Reverse<u32>,
+    /// Ranks of hops; of two beginnings the one with earlier hops comes first.
+    hops: Reverse<Vec<u32>>,
+    /// The fewest units that one of them moved.
+    strength: Amount,
+}
+
+/// The `k` strongest paths from one account to another.
+pub fn strongest_paths(trace: &Trace, from: u32, to: u32, k: usize) -> Paths {
+    let promises = promises(&trace.hops, to);
+    let graph = TraceGraph::of(trace);
+    let search = Search { hops: &trace.hops, promises, graph, to };
+    let mut queue = BinaryHeap::new();
+    search.extend(&mut queue, from, &[], Amount::MAX);
+    let mut found = Paths::default();
+    for _ in 0..TRIED_MAX {
+        if found.paths.len() == k {
+            return found;
+        }
+        let Some(Beginning { hops: Reverse(hops), strength, .. }) = queue.pop() else {
+            return found;
+        };
+        let end = search.last(&hops).to;
+        if end == to {
+            found.paths.push(TracePath { hops, strength });
+        } else {
+            search.extend(&mut queue, end, &hops, strength);
+        }
+    }
+    found.given_up = found.paths.len() < k;
+    found
+}
+
+struct Search<'a> {
+    hops: &'a [Hop],
+    promises: Vec<Promise>,
+    graph: TraceGraph,
+    to: u32,
+}
+
+impl Search<'_> {
+    fn last(&self, hops: &[u32]) -> &Hop {
+        let last = *hops.last().expect("a beginning has a hop");
+        &self.hops[last as usize]
+    }
+
+    /// Adds every way to go on from an account.
+    fn extend(
+        &self,
+        queue: &mut BinaryHeap<Beginning>,
+        account: u32,
+        before: &[u32],
+        strength: Amount,
+    ) {
+        if account == self.to {
+            return;
+        }
+        let after = before.last().map_or(0, |last| last + 1);
+        for next in self.graph.hops_from(account).take_while(|next| *next >= after) {
+            let (hop, promise) = (&self.hops[next as usize], self.promises[next as usize]);
+            if promise.strength == 0 || self.visits(before, account, hop.to) {
+                continue;
+            }
+            let hops: Vec<u32> = before.iter().copied().chain([next]).collect();
+            let taken = u32::try_from(before.len()).unwrap_or(u32::MAX);
+            queue.push(Beginning {
+                bound: strength.min(promise.strength),
+                hops_min: Reverse(taken.saturating_add(promise.hops)),
+                hops: Reverse(hops),
+                strength: strength.min(hop.moved),
+            });
+        }
+    }
+
+    /// Whether a path that has come to `account` has been at `next`.
+    fn visits(&self, before: &[u32], account: u32, next: u32) -> bool {
+        account == next || before.iter().any(|hop| self.hops[*hop as usize].from == next)
+    }
+}
+
+/// What can come of each hop, worked out from the newest to the oldest.
+fn promises(hops: &[Hop], to: u32) -> Vec<Promise> {
+    // By account: the best that can come of its hops after the one looked at.
+    let mut after: HashMap<u32, Promise, FixedState> = HashMap::default();
+    let mut promises = vec![Promise::default(); hops.len()];
+    for (ix, hop) in hops.iter().enumerate().rev() {
+        let promise = if hop.to == to {
+            Promise { strength: hop.moved, hops: 1 }
+        } else if stays(hop) {
+            after.get(&hop.to).map_or(Promise::default(), |next| Promise {
+                strength: next.strength.min(hop.moved),
+                hops: next.hops.saturating_add(1),
+            })
+        } else {
+            Promise::default()
+        };
+        promises[ix] = promise;
+        if promise.strength > 0 {
+            let best = after.entry(hop.from).or_insert(promise);
+            best.strength = best.strength.max(promise.strength);
+            best.hops = best.hops.min(promise.hops);
+        }
+    }
+    promises
+}
+
+/// Whether tainted units go on from where the hop led.
+fn stays(hop: &Hop) -> bool {
+    matches!(hop.outcome, Outcome::Held | Outcome::AtSource)
+}
