@@ -7,7 +7,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use flow_core::{AccountKey, Action, Block, Case, Chain, Engine, EngineConfig, Event, Source};
+use flow_core::{
+    AccountKey, Action, Block, Case, Chain, Engine, EngineConfig, Event, Policy, Source,
+};
 use flow_sim::workload::{Workload, WorkloadConfig};
 
 struct Hour {
@@ -52,8 +54,8 @@ fn sender_cases(hour: &Hour, count: usize) -> Vec<Case> {
     senders.into_iter().enumerate().map(case).collect()
 }
 
-fn engine(hour: &Hour, cases: &[Case]) -> Engine {
-    let mut engine = Engine::new(EngineConfig::default());
+fn engine(hour: &Hour, cases: &[Case], config: EngineConfig) -> Engine {
+    let mut engine = Engine::new(config);
     let mut effects = Vec::new();
     engine.load_opening(&hour.opening).expect("opening balances do not overflow");
     for label in &hour.labels {
@@ -65,54 +67,82 @@ fn engine(hour: &Hour, cases: &[Case]) -> Engine {
     engine
 }
 
-fn apply(c: &mut Criterion) {
-    let hour = hour();
-    let mut group = c.benchmark_group("apply/haircut");
+/// All blocks of the hour through an engine of that setting.
+fn run(
+    c: &mut Criterion,
+    group: &str,
+    name: &str,
+    hour: &Hour,
+    cases: &[Case],
+    config: &EngineConfig,
+) {
+    let mut group = c.benchmark_group(group);
     group.throughput(Throughput::Elements(hour.transfers)).sample_size(10);
-    group.measurement_time(Duration::from_secs(5));
-    let planted = hour.cases.clone();
-    for (name, cases) in [
-        ("no_case", Vec::new()),
-        ("1_case", sender_cases(&hour, 1)),
-        ("3_planted_cases", planted),
-        ("100_cases", sender_cases(&hour, 100)),
-    ] {
-        group.bench_function(name, |bencher| {
-            bencher.iter_batched(
-                || (engine(&hour, &cases), hour.blocks.clone(), Vec::new()),
-                |(mut engine, blocks, mut effects)| {
-                    for block in blocks {
-                        engine.apply(Event::BlockCommitted(block), &mut effects).expect("applies");
-                        effects.clear();
-                    }
-                    black_box(engine)
-                },
-                BatchSize::LargeInput,
-            );
-        });
-    }
-    group.finish();
-}
-
-fn late_case(c: &mut Criterion) {
-    let hour = hour();
-    let mut group = c.benchmark_group("late_case/haircut");
-    group.throughput(Throughput::Elements(hour.transfers)).sample_size(10);
-    let mut engine = engine(&hour, &[]);
-    let mut effects = Vec::new();
-    for block in &hour.blocks {
-        engine.apply(Event::BlockCommitted(block.clone()), &mut effects).expect("applies");
-    }
-    let case = sender_cases(&hour, 1).remove(0);
-    group.bench_function("1_case_through_the_hour", |bencher| {
-        bencher.iter(|| {
-            engine.apply(Event::CaseOpened(case.clone()), &mut effects).expect("opens");
-            engine.apply(Event::CaseClosed(case.id.clone()), &mut effects).expect("closes");
-            effects.clear();
-        });
+    group.measurement_time(Duration::from_secs(3));
+    group.bench_function(name, |bencher| {
+        bencher.iter_batched(
+            || (engine(hour, cases, config.clone()), hour.blocks.clone(), Vec::new()),
+            |(mut engine, blocks, mut effects)| {
+                for block in blocks {
+                    engine.apply(Event::BlockCommitted(block), &mut effects).expect("applies");
+                    effects.clear();
+                }
+                black_box(engine)
+            },
+            BatchSize::LargeInput,
+        );
     });
     group.finish();
 }
 
-criterion_group!(benches, apply, late_case);
+fn apply(c: &mut Criterion) {
+    let hour = hour();
+    for (name, cases) in [
+        ("no_case", Vec::new()),
+        ("1_case", sender_cases(&hour, 1)),
+        ("3_planted_cases", hour.cases.clone()),
+        ("100_cases", sender_cases(&hour, 100)),
+    ] {
+        run(c, "apply/haircut", name, &hour, &cases, &EngineConfig::default());
+    }
+    let one = sender_cases(&hour, 1);
+    for policy in Policy::ALL.into_iter().skip(1) {
+        let config = EngineConfig { policies: vec![policy], ..EngineConfig::default() };
+        run(c, &format!("apply/{}", policy.name()), "1_case", &hour, &one, &config);
+    }
+    let config = EngineConfig { policies: Policy::ALL.to_vec(), ..EngineConfig::default() };
+    run(c, "apply/all", "1_case", &hour, &one, &config);
+    // What it costs to be able to undo every block of the hour.
+    let config = EngineConfig { revertible: true, ..EngineConfig::default() };
+    run(c, "apply/haircut", "1_case_revertible", &hour, &one, &config);
+}
+
+/// Three blocks of each chain taken back, and applied again.
+fn reorganise(c: &mut Criterion) {
+    let hour = hour();
+    let config = EngineConfig { revertible: true, ..EngineConfig::default() };
+    let mut engine = engine(&hour, &sender_cases(&hour, 1), config);
+    let mut effects = Vec::new();
+    let (last, first) = (hour.blocks.len(), hour.blocks.len() - 64);
+    for block in &hour.blocks[..last] {
+        engine.apply(Event::BlockCommitted(block.clone()), &mut effects).expect("applies");
+    }
+    let tron: Vec<&Block> =
+        hour.blocks[first..].iter().filter(|block| block.chain == Chain::Tron).collect();
+    let again = &tron[tron.len() - 3..];
+    let (chain, number) = (Chain::Tron, again[0].number);
+    c.bench_function("reorganise/haircut/3_blocks_back_and_again", |bencher| {
+        bencher.iter(|| {
+            effects.clear();
+            let gone = Event::BlockReverted { chain, number };
+            engine.apply(gone, &mut effects).expect("not final");
+            for block in again {
+                let event = Event::BlockCommitted((*block).clone());
+                engine.apply(event, &mut effects).expect("applies");
+            }
+        });
+    });
+}
+
+criterion_group!(benches, apply, reorganise);
 criterion_main!(benches);
