@@ -22,6 +22,7 @@ pub mod pipeline;
 pub mod replay;
 pub mod report;
 pub mod summary;
+pub mod trace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Man(args) => commands::completions::man(args),
         Command::Run(args) => commands::run::execute(args, &cli.global),
         Command::Replay(args) => commands::replay::execute(args, &cli.global),
+        Command::Trace(command) => commands::trace::execute(command, &cli.global),
+        Command::Verify(args) => commands::verify::execute(args, &cli.global),
         Command::Demo(args) => commands::demo::execute(args, &cli.global),
     }
 }

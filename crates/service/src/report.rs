@@ -32,6 +32,17 @@ impl<T, E: Into<anyhow::Error>> Explain<T> for Result<T, E> {
     }
 }
 
+/// Stands before an error that kept a command from doing anything: the exit
+/// status is 2.
+#[derive(Clone, Copy, Debug)]
+pub struct Misuse;
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing was verified")
+    }
+}
+
 /// The exit status of a command, its error printed to standard error.
 pub fn exit(result: anyhow::Result<()>) -> ExitCode {
     match result {
@@ -40,7 +51,8 @@ pub fn exit(result: anyhow::Result<()>) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprint!("{}", render(&error));
-            ExitCode::FAILURE
+            let misused = error.downcast_ref::<Misuse>().is_some();
+            if misused { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

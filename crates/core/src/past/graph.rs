@@ -1,7 +1,7 @@
 //! A trace as a graph: accounts, and the transfers that carried tainted units
 //! between them.
 //!
-//! What always holds: edge `n` is hop `n` of the trace.
+//! What always holds: edge `n` is the `n`th of the hops, counted from 0.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
-use super::Trace;
+use super::Hop;
 
 /// See the module.
 #[derive(Debug)]
@@ -22,11 +22,11 @@ pub struct TraceGraph {
 }
 
 impl TraceGraph {
-    /// The graph of all hops.
-    pub fn of(trace: &Trace) -> TraceGraph {
+    /// The graph of these hops.
+    pub fn of(hops: &[Hop]) -> TraceGraph {
         let (graph, nodes) = (DiGraph::default(), HashMap::default());
         let mut this = TraceGraph { graph, nodes };
-        for (ix, hop) in (0..).zip(&trace.hops) {
+        for (ix, hop) in (0..).zip(hops) {
             let ends = (this.node(hop.from), this.node(hop.to));
             this.graph.add_edge(ends.0, ends.1, ix);
         }

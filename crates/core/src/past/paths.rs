@@ -64,7 +64,7 @@ struct Beginning {
 /// The `k` strongest paths from one account to another.
 pub fn strongest_paths(trace: &Trace, from: u32, to: u32, k: usize) -> Paths {
     let promises = promises(&trace.hops, to);
-    let graph = TraceGraph::of(trace);
+    let graph = TraceGraph::of(&trace.hops);
     let search = Search { hops: &trace.hops, promises, graph, to };
     let mut queue = BinaryHeap::new();
     search.extend(&mut queue, from, &[], Amount::MAX);

@@ -4,6 +4,7 @@
 //! and strongest layer; nothing else reads them.
 
 mod admin;
+mod trace;
 mod work;
 
 use std::ffi::OsString;
@@ -17,6 +18,10 @@ use crate::config::{Flag, LogFormat};
 pub use admin::{
     CompletionsArgs, ConfigCommand, ConfigFormat, CreateTopicsArgs, DescribeTopicsArgs, ManArgs,
     PrintConfigArgs, SchemaArgs, TableFormat, TopicsArgs, TopicsCommand,
+};
+pub use trace::{
+    AskArgs, BackwardArgs, ForwardArgs, GraphOutput, PastArgs, PathArgs, RowOutput, TraceCommand,
+    VerifyArgs,
 };
 pub use work::{DemoArgs, EngineArgs, InputFormat, ReplayArgs, RunArgs};
 
@@ -33,6 +38,10 @@ Examples:
 
   Trace recorded transfers from files, offline:
     usdt-flow replay transfers.csv.gz --cases cases.json --labels labels.csv --out result/
+
+  Ask where a wallet's units came from, or check an alert:
+    usdt-flow trace backward TUVY… transfers.csv.gz --labels labels.csv
+    usdt-flow verify result/alerts.jsonl --events transfers.csv.gz --cases cases.json
 
   Follow live topics:
     usdt-flow config check --config usdt-flow.toml
@@ -142,6 +151,11 @@ pub enum Command {
     Run(RunArgs),
     /// Trace events from files and write the results to a folder
     Replay(Box<ReplayArgs>),
+    /// Ask the past: follow units forward, backward, or along paths
+    #[command(subcommand)]
+    Trace(Box<TraceCommand>),
+    /// Work alerts out anew, independently, and tell where they differ
+    Verify(Box<VerifyArgs>),
     /// Watch planted crimes being followed, with nothing to set up
     Demo(DemoArgs),
     /// Create or describe the Kafka topics that are read and written

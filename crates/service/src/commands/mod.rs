@@ -8,6 +8,8 @@ pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod topics;
+pub mod trace;
+pub mod verify;
 
 use crate::cli::{ConfigArgs, GlobalArgs};
 use crate::config::{Config, Flag, Layers, Loaded, Problem, Problems};

@@ -197,6 +197,19 @@ impl Replay {
         Ok(())
     }
 
+    /// Applies what is still held and hands the engine over, for whoever asks
+    /// about the past.
+    ///
+    /// # Errors
+    /// If the engine stops.
+    pub fn into_engine(mut self) -> anyhow::Result<Engine> {
+        for chain in Chain::ALL {
+            self.pipeline.flush(chain, &mut self.effects)?;
+        }
+        self.write()?;
+        Ok(self.pipeline.engine)
+    }
+
     /// Applies what is still held, checks the books once more, and writes the
     /// tables.
     ///
