@@ -224,9 +224,8 @@ impl Metrics {
         &self.retracted[position.expect("ALL holds every rule")]
     }
 
-    /// So many blocks of a chain were taken back.
-    pub fn reorganized(&self, chain: Chain, depth_blocks: u64) {
-        self.chain(chain).reorgs.inc();
+    /// A reorganisation took so many blocks back.
+    pub fn reorganized(&self, depth_blocks: u64) {
         // Exact as far as any chain will ever go.
         let depth = u32::try_from(depth_blocks).unwrap_or(u32::MAX);
         self.reorg_depth_blocks.observe(f64::from(depth));

@@ -50,6 +50,16 @@ pub enum PipelineError {
     },
 }
 
+/// Blocks that were taken back, one by one or together, with nothing in their
+/// place yet.
+#[derive(Clone, Copy, Debug)]
+struct Reorg {
+    /// The head before.
+    head: u64,
+    /// The first block that is gone.
+    first: u64,
+}
+
 /// Assemblers and engine, with what they count.
 pub struct Pipeline {
     /// The state of all chains and cases.
@@ -60,6 +70,8 @@ pub struct Pipeline {
     assembled: Vec<Assembled>,
     /// Orphaned events that are counted already.
     orphaned: [u64; 2],
+    /// By chain: a reorganisation that still waits for its new blocks.
+    reorgs: [Option<Reorg>; 2],
     /// Units moved by `Transfer` events, of whatever sender and receiver;
     /// those of blocks that were taken back later are among them.
     pub transferred_units: u128,
@@ -76,6 +88,7 @@ impl Pipeline {
             metrics,
             assembled: Vec::new(),
             orphaned: [0; 2],
+            reorgs: [None; 2],
             transferred_units: 0,
         }
     }
@@ -241,13 +254,12 @@ impl Pipeline {
                     continue;
                 }
                 Assembled::Reverted { chain, number } => {
-                    let depth_blocks = (self.head(chain) + 1).saturating_sub(number);
-                    tracing::warn!(%chain, block = number, depth_blocks, "the chain was reorganised");
-                    self.metrics.reorganized(chain, depth_blocks);
+                    self.note_revert(chain, number);
                     Event::BlockReverted { chain, number }
                 }
                 Assembled::Final { chain, number } => Event::BlockFinalized { chain, number },
                 Assembled::Block(block) => {
+                    self.end_reorg(chain);
                     self.count(&block);
                     Event::BlockCommitted(block)
                 }
@@ -256,6 +268,25 @@ impl Pipeline {
         }
         self.assembled = assembled;
         Ok(())
+    }
+
+    /// Sources take blocks back one by one: they are one reorganisation until
+    /// the next block comes.
+    fn note_revert(&mut self, chain: Chain, number: u64) {
+        let head = self.head(chain);
+        let reorg = &mut self.reorgs[chain.index()];
+        if reorg.is_none() {
+            self.metrics.chain(chain).reorgs.inc();
+        }
+        let reorg = reorg.get_or_insert(Reorg { head, first: number });
+        reorg.first = reorg.first.min(number);
+    }
+
+    fn end_reorg(&mut self, chain: Chain) {
+        let Some(Reorg { head, first }) = self.reorgs[chain.index()].take() else { return };
+        let depth_blocks = (head + 1).saturating_sub(first);
+        tracing::warn!(%chain, block = first, depth_blocks, "the chain was reorganised");
+        self.metrics.reorganized(depth_blocks);
     }
 
     fn failed(&self, error: ApplyError) -> PipelineError {
