@@ -71,6 +71,16 @@ fn help_of_each_command_teaches() {
 }
 
 #[test]
+fn help_says_what_each_policy_means() {
+    let help = stdout(&run(&["replay", "--help"]));
+    for policy in flow_core::Policy::ALL {
+        let mut lines = help.lines().map(|line| line.trim_start());
+        let means = |line: &str| line.strip_prefix(policy.name()).is_some_and(|l| l.len() > 12);
+        assert!(lines.any(means), "{}: {help}", policy.name());
+    }
+}
+
+#[test]
 fn help_is_plain_text_when_it_goes_to_a_file() {
     assert!(!stdout(&run(&["--help"])).contains('\u{1b}'));
     assert!(stdout(&run(&["--color", "always", "--help"])).contains('\u{1b}'));

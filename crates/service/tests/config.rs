@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use flow_core::{Chain, EngineConfig};
+use flow_core::{Chain, EngineConfig, Policy};
 use tempfile::TempDir;
 use usdt_flow::config::{Config, Flag, Layers, LogFormat, Problems, check_files};
 
@@ -184,6 +184,46 @@ fn inputs_are_read_in_either_spelling() {
     let variables = [("USDT_FLOW_INPUT_TRON_TOPICS", "contractevent,block:java-tron")];
     let layers = Layers { environment: environment(&variables), ..Layers::default() };
     assert_eq!(Config::load(&layers).unwrap().config.inputs[0].topics, tron.topics);
+}
+
+#[test]
+fn policies_are_named_alone_in_a_list_or_all_at_once() {
+    let policies = |text: &str| load(&format!("[engine]\npolicy = {text:?}\n"));
+    let named = |text: &str| policies(text).unwrap().engine.policies;
+    assert_eq!(named("poison"), [Policy::Poison]);
+    assert_eq!(named("lifo, haircut"), [Policy::Lifo, Policy::Haircut], "the first one leads");
+    assert_eq!(named("all"), Policy::ALL);
+    let told = |text: &str| policies(text).unwrap_err().to_string();
+    assert!(told("fair").contains("\"fair\" is not a policy"), "{}", told("fair"));
+    assert!(told("fair").contains("or all: haircut, fifo, lifo, dirty-first, dirty-last, poison"));
+    assert!(told("fifo,all").contains("\"all\" is not a policy"));
+    assert!(told("fifo,fifo").contains("fifo is named twice"));
+    assert!(told("").contains("is not a policy"));
+    let layers = Layers {
+        environment: environment(&[("USDT_FLOW_ENGINE_POLICY", "fifo,lifo")]),
+        ..Layers::default()
+    };
+    let config = Config::load(&layers).unwrap().config;
+    assert_eq!(config.engine.policies, [Policy::Fifo, Policy::Lifo]);
+}
+
+#[test]
+fn finality_and_history_are_read() {
+    let (folder, layers) = layers(
+        "[input.tron]\ntopics = [\"a\"]\nfinality_blocks = 0\n[input.ethereum]\ntopics = [\"b\"]\n\
+         [history]\ndir = \"past\"\nsegment_transfers = 5000\ngraph_transfers = 100\n",
+    );
+    let config = Config::load(&layers).unwrap().config;
+    let finality = |chain: Chain| {
+        config.inputs.iter().find(|input| input.chain == chain).unwrap().finality_blocks
+    };
+    assert_eq!((finality(Chain::Tron), finality(Chain::Ethereum)), (0, 64));
+    assert_eq!(config.history.dir, Some(folder.path().join("past")));
+    assert_eq!(config.engine.segment_transfers, 5000);
+    assert_eq!(config.engine.graph_transfers, 100);
+    assert_eq!(Config::load(&Layers::default()).unwrap().config.history.dir, None);
+    let found = problems("[history]\nsegment_transfers = 2_000_000\n");
+    assert!(found[0].contains("not between 1 and 1048576"), "{found:?}");
 }
 
 #[test]

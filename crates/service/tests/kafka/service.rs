@@ -81,6 +81,7 @@ pub(crate) struct Service<'a> {
     folder: &'a Folder,
     prefix: String,
     inputs: String,
+    settings: String,
     out: tempfile::TempDir,
 }
 
@@ -89,7 +90,7 @@ impl<'a> Service<'a> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let prefix = format!("test.{name}.{now}.{}", std::process::id());
         let out = tempfile::tempdir().unwrap();
-        Service { broker, folder, prefix, inputs: String::new(), out }
+        Service { broker, folder, prefix, inputs: String::new(), settings: String::new(), out }
     }
 
     pub(crate) fn tron(&mut self, topics: &[&str]) -> &mut Self {
@@ -108,6 +109,11 @@ impl<'a> Service<'a> {
         self
     }
 
+    /// Adds to the configuration.
+    pub(crate) fn set(&mut self, settings: &str) {
+        self.settings += settings;
+    }
+
     pub(crate) fn topic(&self, name: &str) -> String {
         format!("{}.{name}", self.prefix)
     }
@@ -120,12 +126,13 @@ impl<'a> Service<'a> {
         let text = format!(
             "[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n\
              [input]\ncase_files = [{:?}]\n{}\
-             [output]\ntopic_prefix = {:?}\n",
+             [output]\ntopic_prefix = {:?}\n{}",
             self.broker.servers,
             self.prefix,
             self.folder.cases(),
             self.inputs,
             self.prefix,
+            self.settings,
         );
         let path = self.out.path().join("usdt-flow.toml");
         std::fs::write(&path, text).unwrap();
@@ -183,6 +190,15 @@ impl<'a> Service<'a> {
 
     pub(crate) fn freezes(&self) -> Vec<String> {
         self.values("freeze-recommendations.v1")
+    }
+
+    /// Waits until the alerts that were told are as they should be.
+    pub(crate) fn wait_for_alerts(&self, are_so: impl Fn(&[String]) -> bool) {
+        let began = Instant::now();
+        while !are_so(&self.alerts()) {
+            assert!(began.elapsed() < PATIENCE, "the alerts never came");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn values(&self, topic: &str) -> Vec<String> {

@@ -3,5 +3,6 @@
 mod bad_input;
 mod folder;
 mod formats;
+mod history;
 mod oracle;
 mod slice;

@@ -85,10 +85,13 @@ fn table(header: &str, mut rows: Vec<Vec<String>>) -> String {
     lines(&[&[header.to_owned()], &rows[..]].concat())
 }
 
+/// The tables that the oracle works out under a policy.
+fn answers(policy: Policy, ledger: &RandomLedger) -> [(&'static str, String); 3] {
+    tables(&trace(policy, &ledger.blocks, &ledger.cases, &ledger.labels, &ledger.opening))
+}
+
 fn assert_answers(seed: u64, how: &str, files: &Files, ledger: &RandomLedger) {
-    let answers =
-        trace(Policy::Haircut, &ledger.blocks, &ledger.cases, &ledger.labels, &ledger.opening);
-    for (name, expected) in tables(&answers) {
+    for (name, expected) in answers(Policy::Haircut, ledger) {
         assert_eq!(files[name], expected, "seed {seed}, {how}: {name}");
     }
 }
@@ -145,6 +148,42 @@ fn tables_equal_the_oracle_to_the_byte() {
         let files = folder.replay(&["events.csv"], &[]);
         assert_answers(seed, "CSV", &files, &ledger);
     }
+}
+
+#[test]
+fn tables_of_every_policy_equal_the_oracle_to_the_byte() {
+    for seed in seeds(false) {
+        let ledger = ledger_of(seed);
+        let folder = Folder::new(&known(&ledger));
+        folder.write("events.csv", csv_file(&csv_rows(&ledger.blocks)));
+        let all = folder.replay(&["events.csv"], &["--policy", "all"]);
+        assert_answers(seed, "all policies", &all, &ledger);
+        assert_eq!(folder.summary()["policies"], serde_json::json!(Policy::ALL.map(Policy::name)));
+        for policy in Policy::ALL {
+            let alone = folder.replay_under(policy, &["events.csv"]);
+            for (name, expected) in answers(policy, &ledger) {
+                let apart = folder.read(&format!("out/{}/{name}", policy.name()));
+                assert_eq!(apart, expected, "seed {seed}, {} among all: {name}", policy.name());
+                assert_eq!(alone[name], expected, "seed {seed}, {} alone: {name}", policy.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_policy_named_first_leads() {
+    let ledger = ledger_of(seeds(true).next().expect("there are seeds"));
+    let folder = Folder::new(&known(&ledger));
+    folder.write("events.csv", csv_file(&csv_rows(&ledger.blocks)));
+    let files = folder.replay(&["events.csv"], &["--policy", "lifo, haircut"]);
+    for (name, expected) in answers(Policy::Lifo, &ledger) {
+        assert_eq!(files[name], expected, "{name}");
+        assert_eq!(folder.read(&format!("out/lifo/{name}")), expected, "{name}");
+    }
+    assert!(!folder.path().join("out/fifo").exists());
+    // A policy alone needs no folder of its own.
+    folder.replay(&["events.csv"], &["--policy", "fifo"]);
+    assert!(!folder.path().join("out/fifo").exists());
 }
 
 #[test]
