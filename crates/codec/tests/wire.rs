@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use flow_codec::wire::{
     AlertRecord, FreezeRecord, Message, ParsedAlert, ReadError, Units, alert_message,
-    freeze_message, retraction, schemas,
+    freeze_message, retraction, schemas, withdrawal,
 };
 use flow_core::{
     AccountKey, Actor, Address, Alert, AlertId, AlertStatus, Attribution, BlockHash, Chain, Claim,
@@ -246,6 +246,25 @@ fn a_retraction_is_the_record_with_another_status_and_the_next_revision() {
     let freeze = freeze_message(&recommendation(FreezeStatus::Raised));
     assert_eq!(retraction(&freeze.value), None);
     assert_eq!(retraction(b"{"), None);
+}
+
+#[test]
+fn a_withdrawal_is_the_record_without_claims_as_of_another_block() {
+    for status in FreezeStatus::ALL {
+        let told = recommendation(status);
+        let message = withdrawal(&freeze_message(&told).value, 60_000_000, BLOCK_MS + 1);
+        let withdrawn = FreezeRecommendation {
+            status: FreezeStatus::Withdrawn,
+            block: 60_000_000,
+            timestamp_ms: BLOCK_MS + 1,
+            claims: Vec::new(),
+            ..told
+        };
+        let expected = (status != FreezeStatus::Withdrawn).then(|| freeze_message(&withdrawn));
+        assert_eq!(message, expected, "{status:?}");
+    }
+    let alert = alert_message(&alert(Rule::CashOut, Chain::Tron));
+    assert_eq!(withdrawal(&alert.value, 1, 1), None);
 }
 
 #[test]

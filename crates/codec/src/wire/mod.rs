@@ -22,7 +22,7 @@ pub use record::{
 pub use schema::schemas;
 pub use time::rfc3339_utc;
 
-use flow_core::{Alert, AlertStatus, Chain, FreezeRecommendation};
+use flow_core::{Alert, AlertStatus, Chain, FreezeRecommendation, FreezeStatus};
 use serde::Serialize;
 
 use crate::address;
@@ -83,12 +83,28 @@ fn alert_record_message(chain: Chain, key: String, record: &AlertRecord) -> Mess
 
 /// The recommendation as a message.
 pub fn freeze_message(recommendation: &FreezeRecommendation) -> Message {
-    let record = FreezeRecord::from(recommendation);
-    let chain = recommendation.account.chain;
     let key = address::format_account(recommendation.account);
+    freeze_record_message(recommendation.account.chain, key, &FreezeRecord::from(recommendation))
+}
+
+/// The withdrawal, as of a block, of a recommendation of which only the
+/// published value is left. The balance is that of the published record. `None`
+/// if the value is no recommendation or is a withdrawal already.
+pub fn withdrawal(json: &[u8], block: u64, timestamp_ms: u64) -> Option<Message> {
+    let mut record: FreezeRecord = serde_json::from_slice(json).ok()?;
+    let chain = Chain::from_name(&record.chain)?;
+    if record.r#type != FREEZE_TYPE || record.status == FreezeStatus::Withdrawn.name() {
+        return None;
+    }
+    record.withdraw(block, timestamp_ms);
+    let key = format!("{chain}:{}", record.address);
+    Some(freeze_record_message(chain, key, &record))
+}
+
+fn freeze_record_message(chain: Chain, key: String, record: &FreezeRecord) -> Message {
     let schema = "urn:usdt-flow:schema:freeze-recommendation:1";
     let headers = cloud_event(chain, &record.id, FREEZE_TYPE, &record.time, &key, schema);
-    Message { key, headers, value: json(&record) }
+    Message { key, headers, value: json(record) }
 }
 
 fn cloud_event(

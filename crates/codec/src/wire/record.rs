@@ -306,8 +306,10 @@ impl From<&FreezeRecommendation> for FreezeRecord {
         let AccountKey { chain, address } = recommendation.account;
         let address = address::format(chain, address);
         let tainted = recommendation.claims.iter().map(|claim| claim.tainted).max().unwrap_or(0);
+        let act_by = ActByRecord::from(&recommendation.actor);
+        let digest = digest(recommendation.status.name(), &act_by, &recommendation.claims);
         FreezeRecord {
-            id: format!("{chain}:{address}.{}.{}", recommendation.block, digest(recommendation)),
+            id: format!("{chain}:{address}.{}.{digest}", recommendation.block),
             r#type: FREEZE_TYPE.to_owned(),
             time: rfc3339_utc(recommendation.timestamp_ms),
             chain: chain.name().to_owned(),
@@ -315,7 +317,7 @@ impl From<&FreezeRecommendation> for FreezeRecord {
             address,
             revision: recommendation.block,
             status: recommendation.status.name().to_owned(),
-            act_by: ActByRecord::from(&recommendation.actor),
+            act_by,
             contract: contract(chain).to_owned(),
             block: recommendation.block,
             raised_time: rfc3339_utc(recommendation.raised_ms),
@@ -336,21 +338,34 @@ impl From<&FreezeRecommendation> for FreezeRecord {
 
 /// Tells two states of one account as of one block apart: a case that is
 /// opened while running is told between two blocks.
-fn digest(recommendation: &FreezeRecommendation) -> String {
-    let mut text = recommendation.status.name().to_owned();
+fn digest(status: &str, actor: &ActByRecord, claims: &[Claim]) -> String {
+    let mut text = status.to_owned();
     let mut part = |part: &str| {
         text.push('\0');
         text.push_str(part);
     };
-    if let Actor::Service { entity, kind } = &recommendation.actor {
-        part(entity);
-        part(kind);
+    for name in actor.entity.iter().chain(&actor.service_kind) {
+        part(name);
     }
-    for claim in &recommendation.claims {
+    for claim in claims {
         part(&claim.case);
         part(&claim.tainted.to_string());
     }
     hex::encode(&ethers::utils::keccak256(text)[..4])
+}
+
+impl FreezeRecord {
+    /// Makes it say that nothing claims the account any more, as of that block.
+    pub(super) fn withdraw(&mut self, block: u64, timestamp_ms: u64) {
+        self.status = FreezeStatus::Withdrawn.name().to_owned();
+        (self.block, self.revision) = (block, block);
+        self.time = rfc3339_utc(timestamp_ms);
+        self.tainted = Units(0);
+        self.share_ppm = self.share_ppm.map(|_| 0);
+        self.claims.clear();
+        let digest = digest(&self.status, &self.act_by, &[]);
+        self.id = format!("{}:{}.{block}.{digest}", self.chain, self.address);
+    }
 }
 
 impl From<&Actor> for ActByRecord {
