@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use flow_core::{Case, Past, Share, Source, Trace, strongest_paths};
-use serde_json::json;
+use flow_core::{Case, Past, Share, Source, Trace, TracePath, strongest_paths};
 
 use crate::cli::{
     AskArgs, BackwardArgs, ForwardArgs, GlobalArgs, GraphOutput, PastArgs, PathArgs, RowOutput,
@@ -169,37 +168,21 @@ fn path(args: &PathArgs, global: &GlobalArgs) -> anyhow::Result<()> {
         let hops = FullHop::all(&mut past, &trace, path.hops.iter().map(|hop| *hop as usize))?;
         paths.push((path, hops));
     }
-    let mut ranks: Vec<usize> =
-        paths.iter().flat_map(|(path, _)| path.hops.iter().map(|hop| *hop as usize)).collect();
-    ranks.sort_unstable();
-    ranks.dedup();
     let mut out = output(args.ask.out.as_deref())?;
     match args.output {
         GraphOutput::Table => table::paths(&mut out, &trace, &paths)?,
-        GraphOutput::Json => {
-            let told = paths.iter().map(|(path, hops)| {
-                let hops: Vec<_> = hops.iter().map(|hop| hop.json(&trace)).collect();
-                json!({ "strength": path.strength.to_string(), "hops": hops })
-            });
-            let told: Vec<_> = told.collect();
-            let given_up = found.given_up;
-            writeln!(out, "{:#}", json!({ "paths": told, "given_up": given_up }))?;
-        }
-        GraphOutput::Csv => {
-            let rows = paths.iter().enumerate().flat_map(|(rank, (_, hops))| {
-                let lead = move |step| vec![(rank + 1).to_string(), usize::to_string(&step)];
-                hops.iter().enumerate().map(move |(step, hop)| (lead(step + 1), hop))
-            });
-            export::csv(&mut out, &trace, &["path", "step"], rows)?;
-        }
-        GraphOutput::Dot => {
-            let hops = FullHop::all(&mut past, &trace, ranks)?;
-            export::dot(&mut out, &past, &hops)?;
-        }
-        GraphOutput::Graphml => {
-            let hops = FullHop::all(&mut past, &trace, ranks)?;
-            export::graphml(&mut out, &past, &trace, &hops)?;
-        }
+        GraphOutput::Json => export::paths_json(&mut out, &trace, &paths, found.given_up)?,
+        GraphOutput::Csv => export::paths_csv(&mut out, &trace, &paths)?,
+        GraphOutput::Dot => export::dot(&mut out, &past, &together(&paths))?,
+        GraphOutput::Graphml => export::graphml(&mut out, &past, &trace, &together(&paths))?,
     }
     Ok(out.flush()?)
+}
+
+/// The hops of all paths, each once, in the order of application.
+fn together(paths: &[(TracePath, Vec<FullHop>)]) -> Vec<FullHop> {
+    let mut hops: Vec<FullHop> = paths.iter().flat_map(|(_, hops)| hops.clone()).collect();
+    hops.sort_by_key(|full| full.hop.transfer);
+    hops.dedup_by_key(|full| full.hop.transfer);
+    hops
 }

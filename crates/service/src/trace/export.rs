@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use flow_codec::address;
-use flow_core::{Hop, Past, Trace, TraceGraph};
+use flow_core::{Hop, Past, Trace, TraceGraph, TracePath};
 use serde_json::{Value, json};
 
 use super::hop::{COLUMNS, FullHop, totals};
@@ -37,6 +37,41 @@ pub fn json(
         "held": held.collect::<Vec<Value>>(),
     });
     Ok(writeln!(out, "{told:#}")?)
+}
+
+/// Paths as one JSON object.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn paths_json(
+    out: &mut dyn Write,
+    trace: &Trace,
+    paths: &[(TracePath, Vec<FullHop>)],
+    given_up: bool,
+) -> anyhow::Result<()> {
+    let told = paths.iter().map(|(path, hops)| {
+        let hops: Vec<Value> = hops.iter().map(|hop| hop.json(trace)).collect();
+        json!({ "strength": path.strength.to_string(), "hops": hops })
+    });
+    let told: Vec<Value> = told.collect();
+    let policy = trace.policy.name();
+    Ok(writeln!(out, "{:#}", json!({ "policy": policy, "paths": told, "given_up": given_up }))?)
+}
+
+/// Paths as CSV, one row for each step.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn paths_csv(
+    out: &mut dyn Write,
+    trace: &Trace,
+    paths: &[(TracePath, Vec<FullHop>)],
+) -> anyhow::Result<()> {
+    let rows = paths.iter().enumerate().flat_map(|(rank, (_, hops))| {
+        let steps = hops.iter().enumerate();
+        steps.map(move |(step, hop)| (vec![(rank + 1).to_string(), (step + 1).to_string()], hop))
+    });
+    csv(out, trace, &["path", "step"], rows)
 }
 
 /// The hops as CSV; `lead` names columns before theirs and fills them.

@@ -188,6 +188,7 @@ fn a_service_killed_amid_reorganisations_puts_right_what_it_told() {
     }
     service.run_until_end();
     assert_settled(&service, &expected);
+    assert_freezes_agree(&service, &expected);
     let ids: BTreeSet<Option<String>> = broker
         .consume(&service.topic("alerts.v1"), true)
         .iter()

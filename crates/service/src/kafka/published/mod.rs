@@ -12,12 +12,13 @@
 //! revision and its status are kept; its record only while it is provisional
 //! and was not told again, since it may have to be taken back.
 
-use std::collections::BTreeMap;
-use std::hash::BuildHasher;
+mod freezes;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use flow_codec::wire::{self, FreezeRecord};
-use flow_core::{Alert, AlertId, AlertStatus, Chain, FreezeRecommendation, FreezeStatus, Rule};
+use flow_codec::wire;
+use flow_core::{Alert, AlertId, AlertStatus, Chain, Rule};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use rdkafka::Message;
@@ -27,6 +28,9 @@ use serde::Deserialize;
 use super::outgoing::Outgoing;
 use super::reader::TopicReader;
 use crate::config::{KafkaConfig, OutputConfig};
+use freezes::{StandingFreeze, freeze_state};
+
+pub(super) use freezes::read_freezes;
 
 /// See the module.
 #[derive(Debug)]
@@ -61,13 +65,14 @@ struct Untold {
     record: Vec<u8>,
 }
 
-/// The last recommendation for an account.
-#[derive(Debug)]
-struct StandingFreeze {
-    block: u64,
-    id: String,
-    /// A hash of what the desk is told, whatever the block.
-    state: u64,
+/// What has to be published at the end of a rebuild.
+pub(super) struct Corrections {
+    /// Provisional alerts that hold no longer.
+    pub(super) taken_back: Vec<TakenBack>,
+    /// Recommendations that say something else than what stands.
+    pub(super) recommendations: Vec<Outgoing>,
+    /// Keys of recommendations that stand and for which there is no cause.
+    pub(super) groundless: BTreeSet<String>,
 }
 
 /// What is read of an alert's record.
@@ -149,14 +154,6 @@ impl Published {
         }
     }
 
-    fn note_freeze(&mut self, key: &str, id: String, record: &[u8]) {
-        if let (Some(block), Some(chain)) = (parse_freeze_block(&id), chain_of(key)) {
-            self.reach(chain, block);
-            let state = freeze_state(record);
-            self.freezes.insert(key.to_owned(), StandingFreeze { block, id, state });
-        }
-    }
-
     fn reach(&mut self, chain: Chain, block: u64) {
         let newest = &mut self.newest[chain.index()];
         *newest = block.max(*newest);
@@ -190,37 +187,6 @@ impl Published {
         Some(news)
     }
 
-    /// The recommendation, if it is to be published. While the state is
-    /// rebuilt, one of a block up to that of which another stands waits for the
-    /// end of the rebuild: a case that came late was told as of the block it
-    /// came at, and is found for earlier blocks now.
-    pub(super) fn admit_freeze(
-        &mut self,
-        record: &FreezeRecommendation,
-        message: Outgoing,
-    ) -> Option<Outgoing> {
-        let key = message.key.clone().filter(|_| !self.is_rebuilt(record.account.chain));
-        let (Some(key), Some(id)) = (key, message.header("ce_id")) else {
-            return Some(message);
-        };
-        match self.freezes.get_mut(&key) {
-            Some(standing) if standing.id == *id => {
-                self.superseded.remove(&key);
-                None
-            }
-            Some(standing) if record.block <= standing.block => {
-                self.superseded.insert(key, message);
-                None
-            }
-            _ => {
-                self.superseded.remove(&key);
-                let (block, id, state) = (record.block, id.clone(), freeze_state(&message.value));
-                self.freezes.insert(key, StandingFreeze { block, id, state });
-                Some(message)
-            }
-        }
-    }
-
     /// Whether the state of the chain has come to where earlier sessions were.
     pub(super) fn is_rebuilt(&self, chain: Chain) -> bool {
         self.rebuilt[chain.index()]
@@ -231,10 +197,9 @@ impl Published {
         self.newest[chain.index()]
     }
 
-    /// Ends the rebuild of a chain: takes back what stands as provisional and
-    /// was not told again, for its block was reverted while nobody looked, and
-    /// hands over the recommendations that say something else than what stands.
-    pub(super) fn end_rebuild(&mut self, chain: Chain) -> (Vec<TakenBack>, Vec<Outgoing>) {
+    /// Ends the rebuild of a chain: what stands and was not told again holds no
+    /// longer, for its block was reverted while nobody looked.
+    pub(super) fn end_rebuild(&mut self, chain: Chain) -> Corrections {
         self.rebuilt[chain.index()] = true;
         let mut taken_back = Vec::new();
         for (id, untold) in self.untold.extract_if(.., |_, untold| untold.chain == chain) {
@@ -253,23 +218,11 @@ impl Published {
             standing != Some(freeze_state(&message.value))
         };
         let recommendations = superseded.filter(is_news).map(|(_, message)| message).collect();
-        self.freezes.retain(|key, _| chain_of(key) != Some(chain));
-        (taken_back, recommendations)
+        let of_chain = |key: &String, _: &mut StandingFreeze| chain_of(key) == Some(chain);
+        let standing = self.freezes.extract_if(of_chain);
+        let groundless = standing.filter(|(_, freeze)| !freeze.told).map(|(key, _)| key).collect();
+        Corrections { taken_back, recommendations, groundless }
     }
-}
-
-/// What a recommendation asks for: who is to act, how far that is, and what
-/// each case claims; not the block, and not whether it was told before.
-fn freeze_state(record: &[u8]) -> u64 {
-    let Ok(record) = serde_json::from_slice::<FreezeRecord>(record) else {
-        return 0;
-    };
-    let told_first = record.status == FreezeStatus::Updated.name();
-    let status = if told_first { FreezeStatus::Raised.name() } else { record.status.as_str() };
-    let claims: Vec<(&str, u64)> =
-        record.claims.iter().map(|claim| (claim.case.as_str(), claim.tainted.0)).collect();
-    let actor = (&record.act_by.kind, &record.act_by.entity, &record.act_by.service_kind);
-    FixedState::default().hash_one((status, actor, claims))
 }
 
 fn chain_of(key: &str) -> Option<Chain> {
@@ -288,11 +241,6 @@ fn parse_alert_id(id: &str) -> Option<(AlertId, u32)> {
     let mut bytes = [0; 16];
     hex::decode_to_slice(hex, &mut bytes).ok()?;
     Some((AlertId(bytes), revision.parse().context("a revision").ok()?))
-}
-
-/// `{chain}:{address}.{block}.{digest}`.
-fn parse_freeze_block(id: &str) -> Option<u64> {
-    id.rsplit('.').nth(1)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 use flow_codec::wire::AlertRecord;
 use flow_core::{
-    AccountKey, Actor, Address, Claim, FreezeStatus, Policy, RiskLevel, TransferRef, TxHash,
+    AccountKey, Actor, Address, Claim, FreezeRecommendation, FreezeStatus, Policy, RiskLevel,
+    TransferRef, TxHash,
 };
 
 use super::super::outgoing::message;
+use super::freezes::parse_freeze_block;
 use super::*;
 
 fn account(byte: u8) -> AccountKey {
@@ -109,7 +111,7 @@ fn provisional_alerts_that_nothing_told_again_are_taken_back() {
         after(&[alert(1, 7, Provisional), alert(2, 8, Provisional), alert(3, 9, Final)], &[]);
     assert_eq!((known.newest(Chain::Tron), known.newest(Chain::Ethereum)), (8, 0));
     assert_eq!(known.admit_alert(&mut alert(1, 7, Provisional)), None);
-    let (taken_back, _) = known.end_rebuild(Chain::Tron);
+    let taken_back = known.end_rebuild(Chain::Tron).taken_back;
     assert_eq!(taken_back.len(), 1);
     assert_eq!(taken_back[0].rule, Some(Rule::FirstReceipt));
     let record = AlertRecord::read(&taken_back[0].message.value).unwrap();
@@ -118,7 +120,7 @@ fn provisional_alerts_that_nothing_told_again_are_taken_back() {
     let mut back = alert(2, 8, Provisional);
     assert_eq!(known.admit_alert(&mut back), Some(News::Raised));
     assert_eq!(back.revision, 3);
-    assert!(known.end_rebuild(Chain::Tron).0.is_empty());
+    assert!(known.end_rebuild(Chain::Tron).taken_back.is_empty());
 }
 
 #[test]
@@ -140,7 +142,7 @@ fn recommendations_of_earlier_blocks_are_left_out_while_rebuilding_alone() {
     // The same claims, found for the block of the transfer now.
     assert!(!admit(&mut known, freeze(11, Raised, 4)));
     assert!(!admit(&mut known, freeze(12, Updated, 5)));
-    assert!(known.end_rebuild(Chain::Tron).1.is_empty());
+    assert!(known.end_rebuild(Chain::Tron).recommendations.is_empty());
     // Live, after a reorganisation.
     assert!(admit(&mut known, freeze(19, Raised, 5)));
     assert!(admit(&mut known, freeze(20, Updated, 6)));
@@ -153,7 +155,7 @@ fn a_recommendation_that_stands_and_is_wrong_is_put_right_after_the_rebuild() {
     let record = freeze(19, Raised, 5);
     let same = message("f", wire::freeze_message(&record));
     assert!(known.admit_freeze(&record, same).is_none());
-    let (_, recommendations) = known.end_rebuild(Chain::Tron);
+    let recommendations = known.end_rebuild(Chain::Tron).recommendations;
     assert_eq!(recommendations.len(), 1);
     assert_eq!(recommendations[0].value, wire::freeze_message(&record).value);
     // One that is told anew as it stands is not news.
@@ -163,7 +165,24 @@ fn a_recommendation_that_stands_and_is_wrong_is_put_right_after_the_rebuild() {
         let message = message("f", wire::freeze_message(&record));
         assert!(known.admit_freeze(&record, message).is_none());
     }
-    assert!(known.end_rebuild(Chain::Tron).1.is_empty());
+    assert!(known.end_rebuild(Chain::Tron).recommendations.is_empty());
+}
+
+#[test]
+fn a_recommendation_without_cause_is_found_unless_it_is_closed() {
+    use FreezeStatus::{Escaped, Raised};
+    let groundless = |standing: FreezeStatus, told: bool| {
+        let mut known = after(&[], &[freeze(20, standing, 5)]);
+        if told {
+            let record = freeze(12, Raised, 5);
+            let message = message("f", wire::freeze_message(&record));
+            assert!(known.admit_freeze(&record, message).is_none());
+        }
+        known.end_rebuild(Chain::Tron).groundless.len()
+    };
+    assert_eq!(groundless(Raised, false), 1);
+    assert_eq!(groundless(Raised, true), 0);
+    assert_eq!(groundless(Escaped, false), 0);
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Running<'_> {
         self.session.health.heartbeat();
         if self.is_due(Instant::now()) {
             self.learn()?;
-            self.end_rebuilds();
+            self.end_rebuilds()?;
             self.commit()?;
         }
         Ok(())
@@ -117,7 +117,7 @@ impl Running<'_> {
                 self.tell();
             }
             if silent && !self.late.is_busy() && self.progress.caught_up() {
-                self.end_rebuild(chain);
+                self.end_rebuild(chain)?;
             }
         }
         Ok(())
@@ -210,7 +210,7 @@ impl Running<'_> {
             self.join_late()?;
         }
         for chain in Chain::ALL {
-            self.end_rebuild(chain);
+            self.end_rebuild(chain)?;
         }
         Ok(())
     }

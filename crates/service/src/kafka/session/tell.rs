@@ -1,11 +1,13 @@
 //! From effects to records, but for those that stand in the output topics.
 
+use std::collections::BTreeSet;
+
 use flow_codec::wire;
-use flow_core::{Alert, Chain, Effect, RefusedEvent};
+use flow_core::{Alert, Chain, Effect, FreezeStatus, RefusedEvent};
 
 use super::super::outgoing::{message, refused_letter};
-use super::super::published::News;
-use super::Running;
+use super::super::published::{Corrections, News, read_freezes};
+use super::{Running, SessionError};
 
 impl Running<'_> {
     /// Turns effects into outputs, but for those published before.
@@ -65,28 +67,31 @@ impl Running<'_> {
 
     /// Ends the rebuild of each chain that has come to where earlier sessions
     /// were.
-    pub(super) fn end_rebuilds(&mut self) {
+    pub(super) fn end_rebuilds(&mut self) -> Result<(), SessionError> {
         if self.late.is_busy() || !self.progress.caught_up() {
-            return;
+            return Ok(());
         }
         for chain in Chain::ALL {
             if self.pipeline.head(chain) >= self.published.newest(chain) {
-                self.end_rebuild(chain);
+                self.end_rebuild(chain)?;
             }
         }
+        Ok(())
     }
 
     /// Ends the rebuild of a chain: what stands in the output topics and is not
     /// so is put right.
-    pub(super) fn end_rebuild(&mut self, chain: Chain) {
+    pub(super) fn end_rebuild(&mut self, chain: Chain) -> Result<(), SessionError> {
         if self.published.is_rebuilt(chain) {
-            return;
+            return Ok(());
         }
-        let (taken_back, recommendations) = self.published.end_rebuild(chain);
+        let Corrections { taken_back, recommendations, groundless } =
+            self.published.end_rebuild(chain);
         tracing::info!(
             %chain,
             retracted = taken_back.len(),
             recommended = recommendations.len(),
+            withdrawn = groundless.len(),
             "the state is rebuilt; what was published and holds no longer is taken back"
         );
         let topic = &self.session.config.output.alerts_topic;
@@ -97,5 +102,27 @@ impl Running<'_> {
             self.outputs.push(message(topic, alert.message));
         }
         self.outputs.extend(recommendations);
+        self.withdraw(chain, &groundless)
+    }
+
+    /// Withdraws recommendations for which there is no cause any more.
+    fn withdraw(
+        &mut self,
+        chain: Chain,
+        groundless: &BTreeSet<String>,
+    ) -> Result<(), SessionError> {
+        let Some((block, timestamp_ms)) = self.pipeline.engine.head(chain) else { return Ok(()) };
+        if groundless.is_empty() {
+            return Ok(());
+        }
+        let config = self.session.config;
+        for record in read_freezes(&config.kafka, &config.output, groundless)?.values() {
+            if let Some(withdrawal) = wire::withdrawal(record, block, timestamp_ms) {
+                let status = FreezeStatus::Withdrawn;
+                self.session.metrics.freeze_recommendations(status).inc();
+                self.outputs.push(message(&config.output.freezes_topic, withdrawal));
+            }
+        }
+        Ok(())
     }
 }
