@@ -60,7 +60,7 @@ fn past(ledger: &RandomLedger, config: EngineConfig, reopened: bool) -> Past {
 /// held that never moved, so where they are opened again there is none such.
 fn told(seed: u64) -> (RandomLedger, Past) {
     let mut ledger = random_ledger(seed);
-    let reopened = seed % 5 == 0;
+    let reopened = seed.is_multiple_of(5);
     if reopened {
         let whole = past(&ledger, EngineConfig::default(), false);
         let moved = moved(&whole.blocks().collect::<Result<Vec<Block>, _>>().expect("readable"));
@@ -359,7 +359,13 @@ fn all_paths(trace: &Trace, from: u32, to: u32) -> Option<Vec<TracePath>> {
         for (ix, hop) in (0..).zip(&trace.hops).skip(after as usize) {
             let been = hops.iter().any(|ix| trace.hops[*ix as usize].from == hop.to);
             let goes_on = hop.to == to || matches!(hop.outcome, Outcome::Held | Outcome::AtSource);
-            if hop.from == end && hop.to != end && !been && goes_on {
+            // A hop in between that took the last tainted unit ends it.
+            let gone = trace.hops[after as usize..ix as usize].iter().any(|other| {
+                let last = other.moved == other.tainted_before && !other.marked;
+                other.from == end && (last || other.amount == other.before)
+            });
+            let gone = gone && after > 0 && trace.policy != Policy::Poison;
+            if hop.from == end && hop.to != end && !been && goes_on && !gone {
                 let longer = hops.iter().copied().chain([ix]).collect();
                 stack.push((hop.to, longer, strength.min(hop.moved)));
             }

@@ -2,8 +2,9 @@
 //!
 //! A path is a chain of hops in rising order that visits no account twice; its
 //! strength is the fewest tainted units that any of its hops moved. Units go on
-//! from an account only if they stayed there tainted: not from a service, and
-//! not where they ended as dust or beyond the horizon.
+//! from an account only if they stayed there tainted: not from a service, not
+//! where they ended as dust or beyond the horizon, and not after a hop that left
+//! the account without tainted units.
 //!
 //! One pass over the hops, from the newest to the oldest, tells for each how
 //! strong a path through it can still be and how few hops it needs. Paths are
@@ -17,7 +18,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::{Hop, Trace, TraceGraph};
-use crate::{Amount, Outcome};
+use crate::{Amount, Outcome, Policy};
 
 /// Beginnings of paths that are tried at most.
 const TRIED_MAX: usize = 1 << 22;
@@ -63,9 +64,9 @@ struct Beginning {
 
 /// The `k` strongest paths from one account to another.
 pub fn strongest_paths(trace: &Trace, from: u32, to: u32, k: usize) -> Paths {
-    let promises = promises(&trace.hops, to);
+    let promises = promises(trace, to);
     let graph = TraceGraph::of(&trace.hops);
-    let search = Search { hops: &trace.hops, promises, graph, to };
+    let search = Search { policy: trace.policy, hops: &trace.hops, promises, graph, to };
     let mut queue = BinaryHeap::new();
     search.extend(&mut queue, from, &[], Amount::MAX);
     let mut found = Paths::default();
@@ -88,6 +89,7 @@ pub fn strongest_paths(trace: &Trace, from: u32, to: u32, k: usize) -> Paths {
 }
 
 struct Search<'a> {
+    policy: Policy,
     hops: &'a [Hop],
     promises: Vec<Promise>,
     graph: TraceGraph,
@@ -111,8 +113,7 @@ impl Search<'_> {
         if account == self.to {
             return;
         }
-        let after = before.last().map_or(0, |last| last + 1);
-        for next in self.graph.hops_from(account).take_while(|next| *next >= after) {
+        for next in self.departures(account, before.last().copied()) {
             let (hop, promise) = (&self.hops[next as usize], self.promises[next as usize]);
             if promise.strength == 0 || self.visits(before, account, hop.to) {
                 continue;
@@ -128,6 +129,21 @@ impl Search<'_> {
         }
     }
 
+    /// The hops with which units can go on that came with `arrival`: from there
+    /// up to the one that takes the last of them.
+    fn departures(&self, account: u32, arrival: Option<u32>) -> Vec<u32> {
+        let after = arrival.map_or(0, |arrival| arrival + 1);
+        let later = self.graph.hops_from(account).take_while(|next| *next >= after);
+        let mut departures: Vec<u32> = later.collect();
+        departures.reverse();
+        if arrival.is_some() {
+            let empties = |next: &u32| empties(self.policy, &self.hops[*next as usize]);
+            let last = departures.iter().position(empties);
+            departures.truncate(last.map_or(usize::MAX, |last| last + 1));
+        }
+        departures
+    }
+
     /// Whether a path that has come to `account` has been at `next`.
     fn visits(&self, before: &[u32], account: u32, next: u32) -> bool {
         account == next || before.iter().any(|hop| self.hops[*hop as usize].from == next)
@@ -135,7 +151,8 @@ impl Search<'_> {
 }
 
 /// What can come of each hop, worked out from the newest to the oldest.
-fn promises(hops: &[Hop], to: u32) -> Vec<Promise> {
+fn promises(trace: &Trace, to: u32) -> Vec<Promise> {
+    let hops = &trace.hops;
     // By account: the best that can come of its hops after the one looked at.
     let mut after: HashMap<u32, Promise, FixedState> = HashMap::default();
     let mut promises = vec![Promise::default(); hops.len()];
@@ -151,6 +168,9 @@ fn promises(hops: &[Hop], to: u32) -> Vec<Promise> {
             Promise::default()
         };
         promises[ix] = promise;
+        if empties(trace.policy, hop) {
+            after.remove(&hop.from);
+        }
         if promise.strength > 0 {
             let best = after.entry(hop.from).or_insert(promise);
             best.strength = best.strength.max(promise.strength);
@@ -163,4 +183,11 @@ fn promises(hops: &[Hop], to: u32) -> Vec<Promise> {
 /// Whether tainted units go on from where the hop led.
 fn stays(hop: &Hop) -> bool {
     matches!(hop.outcome, Outcome::Held | Outcome::AtSource)
+}
+
+/// Whether the hop left its sender without tainted units, so that nothing that
+/// came before can leave after it. Under `poison` that never happens.
+fn empties(policy: Policy, hop: &Hop) -> bool {
+    let all_tainted = !hop.marked && hop.moved == hop.tainted_before;
+    policy != Policy::Poison && (all_tainted || hop.amount == hop.before)
 }

@@ -1,0 +1,7 @@
+//! `usdt-flow trace` and `usdt-flow verify` as a user runs them: the real
+//! binary over the recorded slice and over invented traffic.
+
+mod ask;
+mod common;
+mod export;
+mod verify;
