@@ -20,12 +20,6 @@ impl AccountId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TransferId(pub(crate) u32);
 
-impl TransferId {
-    pub(crate) const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
 /// Rank of a block among all blocks applied, of whatever chain.
 pub(crate) type BlockIx = u32;
 

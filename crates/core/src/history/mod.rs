@@ -16,7 +16,7 @@ pub(crate) use convert::{block_meta, other_movement, transfer_of};
 pub(crate) use tail::Tail;
 
 use crate::accounts::Accounts;
-use crate::movement::{BlockIx, BlockMeta, Detail, TransferId};
+use crate::movement::{BlockIx, Detail, TransferId};
 use crate::segment::{
     BlockRow, BuildError, CHUNK, Columns, ImageError, Segment, SegmentBuilder, SegmentError,
     TRANSFERS_MAX,
@@ -308,15 +308,4 @@ fn detail(
     timestamp_ms: u64,
 ) -> Detail {
     Detail { from, to, amount, transfer, block, timestamp_ms }
-}
-
-/// The last block of a chain that segments tell of.
-pub(crate) fn last_blocks(history: &History) -> Result<[Option<BlockMeta>; 2], HistoryError> {
-    let mut last = [None; 2];
-    for segment in history.segments() {
-        for block in segment.blocks()? {
-            last[block.chain.index()] = Some(block_meta(&block));
-        }
-    }
-    Ok(last)
 }

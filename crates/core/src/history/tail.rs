@@ -72,10 +72,6 @@ impl Tail {
         }
     }
 
-    pub(crate) fn block(&self, ix: BlockIx) -> Option<&BlockMeta> {
-        Some(&self.blocks.get(ix.checked_sub(self.first_block)? as usize)?.meta)
-    }
-
     /// A transfer of the tail, with its block.
     pub(crate) fn transfer(&self, id: TransferId) -> Option<(&Transfer, &Mark, &BlockMeta)> {
         let at = id.0.checked_sub(self.first_transfer)? as usize;

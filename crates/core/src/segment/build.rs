@@ -30,11 +30,6 @@ impl SegmentBuilder {
         SegmentBuilder { counts, ..SegmentBuilder::default() }
     }
 
-    /// How many transfers were pushed, to know when to finish.
-    pub(crate) const fn transfers(&self) -> u32 {
-        self.counts.transfers
-    }
-
     /// Introduces the account of the next id; before anything names it.
     pub(crate) fn push_account(&mut self, account: AccountKey) {
         match self.counts.account_end().checked_add(1) {

@@ -44,7 +44,6 @@ impl Past {
                 }
             }
         }
-        assert_eq!(builder.transfers() as usize, self.transfers().len());
         builder.finish().unwrap()
     }
 
