@@ -91,6 +91,17 @@ fn past(transfers: u64, policies: &[Policy]) -> Engine {
         engine.apply(Event::BlockCommitted(block), &mut effects).expect("the block applies");
     }
     engine.seal().expect("memory takes it");
+    let memory = engine.memory();
+    let hundredths = |bytes: u64| bytes * 100 / memory.sealed_transfers as u64;
+    let (rest, hashes) = (memory.segment_bytes - memory.hash_bytes, memory.hash_bytes);
+    println!(
+        "{} transfers, {} accounts, {} segments: {} hundredths of a byte a transfer, and {} of hashes",
+        memory.sealed_transfers,
+        engine.stats().accounts,
+        memory.segments,
+        hundredths(rest),
+        hundredths(hashes),
+    );
     engine
 }
 

@@ -75,9 +75,15 @@ impl Engine {
     /// paths at hand, blocks that can be reverted.
     pub fn memory(&self) -> MemoryStats {
         let (graph_transfers, path_transfers) = self.graph.sizes();
+        let sizes = self.history.segments().iter().map(|segment| segment.bytes());
+        let (segment_bytes, hash_bytes) =
+            sizes.fold((0, 0), |sum, (all, hashes)| (sum.0 + all, sum.1 + hashes));
         MemoryStats {
             tail_transfers: self.history.tail_len(),
             segments: self.history.segments().len(),
+            sealed_transfers: self.history.transfers_len() - self.history.tail_len(),
+            segment_bytes,
+            hash_bytes,
             graph_transfers,
             path_transfers,
             revertible_blocks: self.journal.len(),
@@ -156,6 +162,12 @@ pub struct MemoryStats {
     pub tail_transfers: usize,
     /// Segments sealed.
     pub segments: usize,
+    /// Transfers in them.
+    pub sealed_transfers: usize,
+    /// Their bytes, in the archive.
+    pub segment_bytes: u64,
+    /// Bytes of transaction hashes and of their locator among these.
+    pub hash_bytes: u64,
     /// Transfers in the graph.
     pub graph_transfers: usize,
     /// Transfers on paths that were told, kept at hand.

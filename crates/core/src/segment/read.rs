@@ -125,6 +125,13 @@ impl Segment {
         self.counts().accounts
     }
 
+    /// Bytes of all sections, and those of transaction hashes and their locator among them.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        let len = |section| self.sections.header.extent(section).len;
+        let all = Section::STORED.into_iter().map(len).sum();
+        (all, len(Section::Hashes) + len(Section::Locator))
+    }
+
     /// How many chunks the transfers lie in.
     pub(crate) const fn chunk_count(&self) -> u32 {
         self.counts().transfers.div_ceil(CHUNK)
