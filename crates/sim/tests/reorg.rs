@@ -32,7 +32,7 @@ fn tell(story: &Story, config: EngineConfig) -> Result<(Engine, Vec<Effect>), St
     let mut effects = Vec::new();
     for (at, step) in story.steps.iter().enumerate() {
         engine.apply(event(step), &mut effects).map_err(|error| format!("{step:?}: {error}"))?;
-        if at % 5 == 0 {
+        if at.is_multiple_of(5) {
             effects.extend(hurried(&mut engine));
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn feed(engine: &mut Engine, events: Vec<Event>, at: usize) -> Vec<Ef
     for event in events {
         engine.apply(event, &mut effects).expect("generated ledgers apply");
     }
-    if at % 3 == 0 {
+    if at.is_multiple_of(3) {
         effects.extend(hurried(engine));
     }
     effects
