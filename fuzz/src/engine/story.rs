@@ -134,9 +134,8 @@ impl Maker {
     fn source(&self, bytes: &mut Bytes<'_>) -> Option<Source> {
         if bytes.one_in(3) && !self.transfers.is_empty() {
             let (chain, tx, number) = bytes.pick(&self.transfers);
-            // The very last index is left out: the engine takes it for none.
             let log_index = match bytes.byte() {
-                255 => u32::MAX - 1,
+                255 => u32::MAX,
                 byte => number + u32::from(byte % 8 == 7),
             };
             return Some(Source::Transfer { chain, tx, log_index });

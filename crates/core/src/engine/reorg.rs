@@ -36,7 +36,7 @@ impl Engine {
         let heads = self.heads;
         let stale = self.close_younger(cut);
         let mut told_before = ToldBefore::new();
-        let mut again = Vec::new();
+        let (mut again, mut kept) = (Vec::new(), Vec::new());
         let mut retracted = Vec::new();
         while let Some(mut entry) = self.journal.pop(cut) {
             self.undo(&mut entry, &mut told_before);
@@ -44,20 +44,25 @@ impl Engine {
                 retracted.push(entry.alerts);
             } else {
                 again.push(entry.block);
+                kept.append(&mut entry.alerts);
             }
         }
         self.retract(retracted.into_iter().rev().flatten().collect(), effects);
         let transfers = u32::try_from(self.history.transfers_len()).expect("numbered");
         self.graph.revert(TransferId(transfers));
-        // What these tell was told when they applied first.
+        // What these tell was told when they applied first; but a label that came
+        // since, whose cases are still being traced anew, can make an alert new.
+        let mut told = Vec::new();
         for block in again.into_iter().rev() {
-            self.commit(block, &mut Vec::new())?;
+            self.commit(block, &mut told)?;
         }
+        effects.extend(told.into_iter().filter(|effect| matches!(effect, Effect::Raise(_))));
         for id in stale {
             let reviewed = self.retrace_now(&id, effects)?;
             self.remember_told(reviewed.iter().copied(), &mut told_before);
             self.review(reviewed, &mut Vec::new())?;
         }
+        self.retract_lost(kept, effects);
         self.retell(told_before, heads, effects)
     }
 

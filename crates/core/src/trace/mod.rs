@@ -24,7 +24,7 @@ pub(crate) use taints::{Book, Taint, TaintList, Taints};
 pub use transfer::Outcome;
 pub(crate) use transfer::Parcel;
 
-use crate::movement::{AccountId, BlockMeta, Debit, Movement, TransferId};
+use crate::movement::{AccountId, BlockMeta, Debit, Movement, NO_LOG_INDEX, TransferId};
 use crate::{Amount, Attribution, Case, Chain, EngineConfig, Label, Policy, Rule, Source, TxHash};
 
 /// Labels by account.
@@ -219,7 +219,7 @@ impl Tracer {
 
     /// The lanes of which that transfer is a source.
     pub(crate) fn marked(&self, chain: Chain, tx: TxHash, log_index: u32) -> &[LaneIx] {
-        if self.source_transfers.is_empty() {
+        if self.source_transfers.is_empty() || log_index == NO_LOG_INDEX {
             return &[];
         }
         self.source_transfers.get(&(chain, tx, log_index)).map_or(&[], Vec::as_slice)
