@@ -208,6 +208,8 @@ impl Tracer {
             queue.extend(more);
         }
         self.sort_pending();
+        // Their chain may have no block yet, so that nobody looked at them.
+        self.woken.extend(past.woken);
     }
 
     /// Every source transfer of an open lane, in order.
