@@ -3,14 +3,16 @@
 //! [`oracle`] works out taint under every policy, the slow and obvious way;
 //! [`ledger_gen`] makes small ledgers full of corner cases, and stories of
 //! reverted blocks and late cases, to compare an engine with it;
+//! [`judge`] does that;
 //! [`workload`] makes realistic traffic with planted crimes for demos and
 //! benches; [`feed`] writes blocks in the record formats that users have.
 //! What always holds: everything follows from one seed, in integers.
 //!
-//! Deliberately absent: the engine, clocks, files and network.
+//! Deliberately absent: clocks, files and network.
 
 mod dice;
 pub mod feed;
+pub mod judge;
 pub mod ledger_gen;
 pub mod oracle;
 pub mod workload;

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{answers, hurried};
+use common::hurried;
 use flow_core::{AccountKey, Action, Effect, Engine, EngineConfig, Event, Past, Policy};
+use flow_sim::judge::answers;
 use flow_sim::oracle::Oracle;
 use flow_sim::workload::{Workload, WorkloadConfig};
 

@@ -7,8 +7,9 @@ mod common;
 
 use std::ops::Range;
 
-use common::{agree, config, feed, hurried};
+use common::{config, feed, hurried};
 use flow_core::{Case, Engine, EngineConfig, Event};
+use flow_sim::judge::compare;
 use flow_sim::ledger_gen::{RandomLedger, random_ledger};
 
 /// Runs the ledger with its cases opened, and its labels set, when `cases_at`
@@ -32,7 +33,8 @@ fn run(ledger: &RandomLedger, config: EngineConfig, cases_at: usize, labels_at: 
 }
 
 fn check(engine: &Engine, ledger: &RandomLedger, cases: &[Case], seed: u64) {
-    if let Err(difference) = agree(engine, &ledger.blocks, cases, &ledger.labels, &ledger.opening) {
+    if let Err(difference) = compare(engine, &ledger.blocks, cases, &ledger.labels, &ledger.opening)
+    {
         panic!("seed {seed}: {difference}");
     }
 }

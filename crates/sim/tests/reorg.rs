@@ -8,30 +8,19 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use common::{agree, config, hurried};
-use flow_core::{
-    AccountKey, Alert, AlertId, AlertStatus, Chain, Effect, Engine, EngineConfig, Event,
-};
+use common::{config, hurried};
+use flow_core::{AccountKey, Alert, AlertId, Chain, Effect, Engine, EngineConfig, Event};
+use flow_sim::judge::{compare, live_alerts};
 use flow_sim::ledger_gen::{Step, Story, minimal, random_story};
-
-fn event(step: &Step) -> Event {
-    match step.clone() {
-        Step::Block(block) => Event::BlockCommitted(block),
-        Step::Revert { chain, number } => Event::BlockReverted { chain, number },
-        Step::Finalize { chain, number } => Event::BlockFinalized { chain, number },
-        Step::Open(case) => Event::CaseOpened(case),
-        Step::Close(id) => Event::CaseClosed(id),
-        Step::Label(label) => Event::LabelSet(label),
-        Step::Unlabel(account) => Event::LabelRemoved(account),
-    }
-}
 
 fn tell(story: &Story, config: EngineConfig) -> Result<(Engine, Vec<Effect>), String> {
     let mut engine = Engine::new(EngineConfig { revertible: true, ..config });
     engine.load_opening(&story.opening).map_err(|error| error.to_string())?;
     let mut effects = Vec::new();
     for (at, step) in story.steps.iter().enumerate() {
-        engine.apply(event(step), &mut effects).map_err(|error| format!("{step:?}: {error}"))?;
+        engine
+            .apply(step.clone().into(), &mut effects)
+            .map_err(|error| format!("{step:?}: {error}"))?;
         if at.is_multiple_of(5) {
             effects.extend(hurried(&mut engine));
         }
@@ -49,35 +38,9 @@ fn seeds(part: u64) -> Range<u64> {
 /// The first difference of a story's end from the oracle.
 fn difference(story: &Story, seed: u64) -> Result<(), String> {
     let (engine, effects) = tell(story, config(seed))?;
-    agree(&engine, &story.final_blocks, &story.final_cases, &story.final_labels, &story.opening)?;
+    compare(&engine, &story.final_blocks, &story.final_cases, &story.final_labels, &story.opening)?;
     let live = live_alerts(&effects)?;
     alerts_owed(story, seed, &live)
-}
-
-/// Follows each alert through its life: revisions rise by one, it is retracted
-/// only while it lives, settled only while provisional.
-fn live_alerts(effects: &[Effect]) -> Result<BTreeMap<AlertId, Alert>, String> {
-    let mut known: BTreeMap<AlertId, Alert> = BTreeMap::new();
-    for effect in effects {
-        let (alert, expected) = match effect {
-            Effect::Raise(alert) => (alert, None),
-            Effect::Settle(alert) => (alert, Some(AlertStatus::Final)),
-            Effect::Retract(alert) => (alert, Some(AlertStatus::Retracted)),
-            Effect::Recommend(_) | Effect::Refuse(_) => continue,
-        };
-        let before = known.get(&alert.id);
-        let revision = before.map_or(1, |before| before.revision + 1);
-        let lives = before.is_some_and(|before| before.status != AlertStatus::Retracted);
-        if alert.revision != revision
-            || lives != expected.is_some()
-            || expected.is_some_and(|expected| expected != alert.status)
-        {
-            return Err(format!("{alert:?}\nafter\n{before:?}"));
-        }
-        known.insert(alert.id, (**alert).clone());
-    }
-    known.retain(|_, alert| alert.status != AlertStatus::Retracted);
-    Ok(known)
 }
 
 /// What a run over the final chain would tell lives; where cases and labels

@@ -4,11 +4,10 @@
 //! after each event that it took; an alert lives one life; and after a story
 //! that can be, it says what the oracle says of the final chain.
 
-mod answer;
-mod life;
 mod story;
 
-use flow_core::{Effect, Engine, EngineConfig, Event, Policy};
+use flow_core::{Effect, Engine, EngineConfig, Policy};
+use flow_sim::judge::{compare, live_alerts};
 use flow_sim::ledger_gen::{Step, Story, shrink};
 
 use crate::bytes::Bytes;
@@ -40,8 +39,9 @@ fn verdict(config: &EngineConfig, story: &Story) -> Result<(), String> {
     let mut engine = Engine::new(config.clone());
     engine.load_opening(&story.opening).map_err(|error| error.to_string())?;
     let effects = tell(&mut engine, &story.steps)?;
-    life::check(&effects)?;
-    answer::check(&engine, story)
+    live_alerts(&effects)?;
+    let Story { opening, final_blocks, final_cases, final_labels, .. } = story;
+    compare(&engine, final_blocks, final_cases, final_labels, opening)
 }
 
 fn config(bytes: &mut Bytes<'_>) -> EngineConfig {
@@ -65,7 +65,7 @@ fn tell(engine: &mut Engine, steps: &[Step]) -> Result<Vec<Effect>, String> {
     let mut effects = Vec::new();
     for (at, step) in steps.iter().enumerate() {
         let told = effects.len();
-        if let Err(error) = engine.apply(event(step), &mut effects) {
+        if let Err(error) = engine.apply(step.clone().into(), &mut effects) {
             assert_eq!(effects.len(), told, "effects of an event that failed");
             return Err(format!("{step:?}: {error}"));
         }
@@ -84,18 +84,6 @@ fn join(engine: &mut Engine, effects: &mut Vec<Effect>) -> Result<(), String> {
         engine.join_late(late, effects).map_err(|error| error.to_string())?;
     }
     Ok(())
-}
-
-fn event(step: &Step) -> Event {
-    match step.clone() {
-        Step::Block(block) => Event::BlockCommitted(block),
-        Step::Revert { chain, number } => Event::BlockReverted { chain, number },
-        Step::Finalize { chain, number } => Event::BlockFinalized { chain, number },
-        Step::Open(case) => Event::CaseOpened(case),
-        Step::Close(id) => Event::CaseClosed(id),
-        Step::Label(label) => Event::LabelSet(label),
-        Step::Unlabel(account) => Event::LabelRemoved(account),
-    }
 }
 
 #[cfg(test)]

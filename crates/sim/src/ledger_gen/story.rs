@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flow_core::{AccountKey, Amount, Block, Case, Chain, Label, TxHash};
+use flow_core::{AccountKey, Amount, Block, Case, Chain, Event, Label, TxHash};
 
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,20 @@ pub enum Step {
     Label(Label),
     /// The account's label is withdrawn.
     Unlabel(AccountKey),
+}
+
+impl From<Step> for Event {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Block(block) => Event::BlockCommitted(block),
+            Step::Revert { chain, number } => Event::BlockReverted { chain, number },
+            Step::Finalize { chain, number } => Event::BlockFinalized { chain, number },
+            Step::Open(case) => Event::CaseOpened(case),
+            Step::Close(id) => Event::CaseClosed(id),
+            Step::Label(label) => Event::LabelSet(label),
+            Step::Unlabel(account) => Event::LabelRemoved(account),
+        }
+    }
 }
 
 /// A sequence of steps, and what is true after the last.
