@@ -142,6 +142,11 @@ mod tests {
     }
 
     #[test]
+    fn what_a_transfer_in_the_window_costs() {
+        assert_eq!(size_of::<petgraph::graph::Edge<Edge, u32>>(), 32);
+    }
+
+    #[test]
     fn keeps_between_one_and_two_windows() {
         let mut graph = TransferGraph::new(10, 1);
         append(&mut graph, 0..95);

@@ -1,7 +1,7 @@
 //! What a run came to: for `summary.json`, and for a person to read.
 
 use flow_codec::{DecodeError, Ignored};
-use flow_core::{CaseTotals, Chain, FreezeStatus, LedgerStats, Rule};
+use flow_core::{CaseTotals, Chain, FreezeStatus, LedgerStats, MemoryStats, Rule};
 use serde_json::{Map, Value, json};
 
 use crate::metrics::{DEAD_LETTER_REASONS, EVENT_KINDS, Metrics};
@@ -24,6 +24,7 @@ pub struct Summary {
     blocks: u64,
     transferred_units: u128,
     stats: LedgerStats,
+    memory: MemoryStats,
     cases: Vec<(String, CaseTotals)>,
     run_ms: u128,
 }
@@ -55,6 +56,7 @@ impl Summary {
             blocks: chains().map(|chain| chain.blocks.get()).sum(),
             transferred_units: pipeline.transferred_units,
             stats: pipeline.engine.stats(),
+            memory: pipeline.engine.memory(),
             cases: pipeline.engine.case_totals(),
             run_ms,
         }
@@ -130,12 +132,26 @@ impl Summary {
             self.run_ms / 1000,
             self.run_ms % 1000,
         );
+        if self.memory.segments > 0 {
+            text.push_str(&history_text(&self.memory));
+        }
         for (case, totals) in &self.cases {
             text.push('\n');
             text.push_str(&case_text(case, totals));
         }
         text
     }
+}
+
+/// What the sealed past takes.
+fn history_text(memory: &MemoryStats) -> String {
+    format!(
+        "history     {} transfers in {} segments: {} bytes, {} of them for transaction hashes\n",
+        grouped(memory.sealed_transfers as u128),
+        grouped(memory.segments as u128),
+        grouped(memory.segment_bytes.into()),
+        grouped(memory.hash_bytes.into()),
+    )
 }
 
 /// Where a case's money is, for a person.

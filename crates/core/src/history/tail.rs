@@ -130,3 +130,13 @@ impl Tail {
         self.first_block += u32::try_from(count).expect("numbered by 32 bits");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_unsealed_transfer_costs() {
+        assert_eq!(size_of::<(Transfer, Mark)>(), 88);
+    }
+}
