@@ -146,9 +146,10 @@ impl Summary {
 /// What the sealed past takes.
 fn history_text(memory: &MemoryStats) -> String {
     format!(
-        "history     {} transfers in {} segments: {} bytes, {} of them for transaction hashes\n",
+        "history     {} transfers in {} {}: {} bytes, {} of them for transaction hashes\n",
         grouped(memory.sealed_transfers as u128),
         grouped(memory.segments as u128),
+        if memory.segments == 1 { "segment" } else { "segments" },
         grouped(memory.segment_bytes.into()),
         grouped(memory.hash_bytes.into()),
     )
