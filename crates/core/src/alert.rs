@@ -7,7 +7,6 @@ use crate::effect::{Alert, AlertId, AlertStatus, Attribution, PathStep, RiskLeve
 use crate::graph::TransferGraph;
 use crate::history::{History, HistoryError};
 use crate::ledger::Ledger;
-use crate::movement::Detail;
 use crate::trace::{Finding, Lane, LaneIx, Node, ROOT, Tracer, World};
 use crate::{Amount, Chain, TransferRef};
 
@@ -30,12 +29,12 @@ impl Sight<'_> {
     pub(crate) fn identify(
         &mut self,
         finding: &Finding,
-    ) -> Result<(AlertId, Detail), HistoryError> {
-        let detail = self.history.detail(finding.transfer, self.accounts)?;
+    ) -> Result<(AlertId, TransferRef), HistoryError> {
+        let trigger = self.history.transfer(finding.transfer)?.mark.place();
         let lane = self.tracer.lane(finding.lane);
         let subject = self.accounts.key(finding.subject);
-        let id = alert_id(finding, lane, subject.chain, detail.transfer, &subject.address.0);
-        Ok((id, detail))
+        let id = alert_id(finding, lane, subject.chain, trigger, &subject.address.0);
+        Ok((id, trigger))
     }
 
     /// Tells a finding as an alert, for the first time.
@@ -43,7 +42,7 @@ impl Sight<'_> {
         &mut self,
         finding: &Finding,
         id: AlertId,
-        detail: &Detail,
+        trigger: TransferRef,
     ) -> Result<Alert, HistoryError> {
         let lane = self.tracer.lane(finding.lane);
         let Finding { transfer, parent, tainted, .. } = *finding;
@@ -64,7 +63,7 @@ impl Sight<'_> {
             attributions: attributions(finding, lane),
             subject: self.accounts.key(finding.subject),
             counterparty: self.accounts.key(finding.counterparty).address,
-            trigger: detail.transfer,
+            trigger,
             block: finding.block.number,
             block_hash: finding.block.hash,
             timestamp_ms: finding.block.timestamp_ms,
@@ -105,8 +104,8 @@ impl Sight<'_> {
         }
         let mut steps = Vec::with_capacity(nodes.len());
         for node in nodes {
-            let detail = self.graph.detail(node.transfer, self.history, self.accounts)?;
-            steps.push(detail.step(node.tainted));
+            let Node { transfer, tainted, .. } = node;
+            steps.push(self.graph.step(transfer, tainted, self.history, self.accounts)?);
         }
         Ok((steps, u32::try_from(omitted).unwrap_or(u32::MAX)))
     }

@@ -8,10 +8,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::Amount;
 use crate::accounts::Accounts;
-use crate::history::{History, HistoryError};
-use crate::movement::{AccountId, Detail, TransferId};
+use crate::history::{Found, History, HistoryError};
+use crate::movement::{AccountId, TransferId};
+use crate::{Amount, PathStep};
 
 /// No node stands for the account.
 const ABSENT: u32 = u32::MAX;
@@ -31,8 +31,8 @@ pub(crate) struct TransferGraph {
     nodes: Vec<u32>,
     /// Transfers that the graph keeps once there are twice as many.
     window: usize,
-    /// Sealed transfers of paths told, in full.
-    paths: HashMap<TransferId, Detail, FixedState>,
+    /// Sealed transfers of paths told, as they were told last.
+    paths: HashMap<TransferId, PathStep, FixedState>,
     paths_max: usize,
 }
 
@@ -99,30 +99,44 @@ impl TransferGraph {
         }
     }
 
-    /// A transfer in full. What was read from the history stays at hand.
-    pub(crate) fn detail(
+    /// The transfer as a step of a path that carried `tainted` units. What was
+    /// read from segments stays at hand.
+    pub(crate) fn step(
         &mut self,
         id: TransferId,
+        tainted: Amount,
         history: &mut History,
         accounts: &Accounts,
-    ) -> Result<Detail, HistoryError> {
+    ) -> Result<PathStep, HistoryError> {
         if history.is_at_hand(id) {
-            return history.detail(id, accounts);
+            return Ok(step(&history.transfer(id)?, tainted, accounts));
         }
-        if let Some(detail) = self.paths.get(&id) {
-            return Ok(*detail);
+        if let Some(step) = self.paths.get(&id) {
+            return Ok(PathStep { tainted, ..step.clone() });
         }
-        let detail = history.detail(id, accounts)?;
+        let step = step(&history.transfer(id)?, tainted, accounts);
         if self.paths.len() >= self.paths_max {
             self.paths.clear();
         }
-        self.paths.insert(id, detail);
-        Ok(detail)
+        self.paths.insert(id, step.clone());
+        Ok(step)
     }
 
     /// Transfers in the window and on paths.
     pub(crate) fn sizes(&self) -> (usize, usize) {
         (self.recent.edge_count(), self.paths.len())
+    }
+}
+
+fn step(found: &Found, tainted: Amount, accounts: &Accounts) -> PathStep {
+    PathStep {
+        transfer: found.mark.place(),
+        block: found.block.number,
+        timestamp_ms: found.block.timestamp_ms,
+        from: accounts.key(found.transfer.from).address,
+        to: accounts.key(found.transfer.to).address,
+        amount: found.transfer.amount,
+        tainted,
     }
 }
 

@@ -4,7 +4,7 @@
 //! alone. So a movement read back from the past can be traced without its
 //! neighbours, and only those that touch a case's accounts need be read.
 
-use crate::{AccountKey, Amount, BlockHash, Chain, PathStep, TransferRef, TxHash};
+use crate::{Amount, BlockHash, Chain, TransferRef, TxHash};
 
 /// Dense id of an account: its rank in order of first sight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,28 +92,9 @@ pub(crate) struct Mark {
     pub(crate) position: u32,
 }
 
-/// A transfer in full, as a path of proof shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Detail {
-    pub(crate) from: AccountKey,
-    pub(crate) to: AccountKey,
-    pub(crate) amount: Amount,
-    pub(crate) transfer: TransferRef,
-    pub(crate) block: u64,
-    pub(crate) timestamp_ms: u64,
-}
-
-impl Detail {
-    /// The transfer as a step of a path that carried `tainted` units.
-    pub(crate) fn step(&self, tainted: Amount) -> PathStep {
-        PathStep {
-            transfer: self.transfer,
-            block: self.block,
-            timestamp_ms: self.timestamp_ms,
-            from: self.from.address,
-            to: self.to.address,
-            amount: self.amount,
-            tainted,
-        }
+impl Mark {
+    /// How alerts name the transfer.
+    pub(crate) const fn place(&self) -> TransferRef {
+        TransferRef { tx: self.tx, position: self.position }
     }
 }

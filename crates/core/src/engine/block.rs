@@ -8,7 +8,8 @@ use crate::journal::{AccountWas, Entry, LaneWas};
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, NO_LOG_INDEX, Transfer};
 use crate::trace::{LaneIx, Touch, World};
 use crate::{
-    AccountKey, Action, Address, Amount, Block, Chain, Effect, LedgerEvent, Refusal, RefusedEvent,
+    AccountKey, Action, Address, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
+    Refusal, RefusedEvent,
 };
 
 /// What the accounts of an event do to each other.
@@ -77,14 +78,19 @@ impl Engine {
     fn wake(&mut self, block: &BlockMeta) -> Vec<(AccountId, Touch)> {
         if block.has_events {
             self.note_pending(block);
-            for account in self.tracer.wake(block.chain, block.number, &mut self.ledger) {
-                let balance = self.ledger.holding(account).balance;
-                self.tracer.settle(account, balance, &self.ledger);
-            }
+            self.wake_sources(block.chain, block.number);
         }
         let accounts = &self.accounts;
         let here = |account: &mut AccountId| accounts.key(*account).chain == block.chain;
         self.tracer.woken.extract_if(.., here).map(|id| (id, Touch::Woken)).collect()
+    }
+
+    /// Makes active the sources whose time has come; all they hold is tainted.
+    pub(super) fn wake_sources(&mut self, chain: Chain, number: u64) {
+        for account in self.tracer.wake(chain, number, &mut self.ledger) {
+            let balance = self.ledger.holding(account).balance;
+            self.tracer.settle(account, balance, &self.ledger);
+        }
     }
 
     fn note_pending(&mut self, block: &BlockMeta) {
@@ -286,9 +292,18 @@ impl Engine {
         let mut records = Vec::new();
         let (mut sight, desk) = self.sight();
         desk.end_block(block, touches, &mut sight, &mut records)?;
+        self.hand_over(records, effects);
+        Ok(())
+    }
+
+    /// Tells what the desk recommends, and notes what it changed.
+    pub(super) fn hand_over(
+        &mut self,
+        records: Vec<FreezeRecommendation>,
+        effects: &mut Vec<Effect>,
+    ) {
         effects.extend(records.into_iter().map(|record| Effect::Recommend(Box::new(record))));
         self.note_desk();
-        Ok(())
     }
 
     /// Hands the desk's changes to the journal, as part of the newest block.

@@ -39,25 +39,25 @@ impl Engine {
                 self.cases.insert(id.clone(), open);
             }
         }
-        if self.history.is_empty() { self.open_first(&id) } else { self.open_late(&id, effects) }
+        if self.history.is_empty() {
+            return self.open_first(&id);
+        }
+        let accounts = self.open_late(&id, effects)?;
+        self.review(accounts, effects)
     }
 
     /// Opens a case before the first block.
     fn open_first(&mut self, id: &str) -> Result<(), ApplyError> {
+        let old = self.cases.get_mut(id).map(|case| std::mem::take(&mut case.lanes));
+        self.close_lanes(old.unwrap_or_default());
         let mut tracer = std::mem::take(&mut self.tracer);
-        for lane in self.cases.get_mut(id).map_or_else(Vec::new, |c| std::mem::take(&mut c.lanes)) {
-            tracer.close(lane, &self.ledger);
-        }
         let lanes = self.open_lanes(id, &mut tracer);
         self.tracer = tracer;
         if let Some(open) = self.cases.get_mut(id) {
             open.lanes = lanes?;
         }
         for chain in Chain::ALL {
-            for account in self.tracer.wake(chain, 0, &mut self.ledger) {
-                let balance = self.ledger.holding(account).balance;
-                self.tracer.settle(account, balance, &self.ledger);
-            }
+            self.wake_sources(chain, 0);
         }
         Ok(())
     }
@@ -82,14 +82,19 @@ impl Engine {
         Ok(lanes.to_vec())
     }
 
-    /// Has a case traced through the past: at once, or elsewhere.
-    fn open_late(&mut self, id: &str, effects: &mut Vec<Effect>) -> Result<(), ApplyError> {
-        let trace = self.begin_late(id)?;
-        if self.config.defer_late && !trace.segments.is_empty() {
+    /// Has a case traced through the past: at once, or elsewhere. Returns the
+    /// accounts that it touches, as far as they are known now.
+    fn open_late(
+        &mut self,
+        id: &str,
+        effects: &mut Vec<Effect>,
+    ) -> Result<BTreeSet<AccountId>, ApplyError> {
+        if self.config.defer_late && !self.history.segments().is_empty() {
+            let trace = self.begin_late(id)?;
             self.queued.push(trace);
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
-        self.join_late(trace, effects)
+        self.retrace_now(id, effects)
     }
 
     fn begin_late(&mut self, id: &str) -> Result<LateTrace, ApplyError> {
@@ -167,14 +172,9 @@ impl Engine {
         walk.grow(self.accounts.len());
         let world = World { config: &self.config, labels: &self.labels };
         walk.tail(&self.history.tail, world, &mut ());
-        walk.finish(&self.ledger);
-        let mut accounts = BTreeSet::new();
+        walk.settle_sources(|id| Ok::<_, ApplyError>(self.ledger.holding(id).balance))?;
         let old = self.cases.get_mut(&trace.case).map(|case| std::mem::take(&mut case.lanes));
-        for lane in old.unwrap_or_default() {
-            if let Some(lane) = self.tracer.close(lane, &self.ledger) {
-                accounts.extend(touched(&lane));
-            }
-        }
+        let mut accounts = self.close_lanes(old.unwrap_or_default());
         let findings = std::mem::take(&mut walk.notes.findings);
         let lanes = walk.absorb_into(&mut self.tracer, &mut self.ledger);
         for lane in &lanes {
@@ -203,13 +203,19 @@ impl Engine {
             return Ok(());
         };
         self.queued.retain(|queued| queued.case != id);
+        let accounts = self.close_lanes(case.lanes);
+        self.review(accounts, effects)
+    }
+
+    /// Stops tracing these lanes. Returns the accounts that they touched.
+    fn close_lanes(&mut self, lanes: Vec<LaneIx>) -> BTreeSet<AccountId> {
         let mut accounts = BTreeSet::new();
-        for lane in case.lanes {
+        for lane in lanes {
             if let Some(lane) = self.tracer.close(lane, &self.ledger) {
                 accounts.extend(touched(&lane));
             }
         }
-        self.review(accounts, effects)
+        accounts
     }
 
     /// A label that changes where tracing stops changes every case's past; any
@@ -241,11 +247,7 @@ impl Engine {
                 if let Some(open) = self.cases.get_mut(&case) {
                     open.heads = heads;
                 }
-                if self.config.defer_late && !self.history.segments().is_empty() {
-                    self.open_late(&case, effects)?;
-                } else {
-                    accounts.append(&mut self.retrace_now(&case, effects)?);
-                }
+                accounts.append(&mut self.open_late(&case, effects)?);
             }
         }
         // Once all cases agree on the label, so that no account is told twice.
@@ -267,8 +269,7 @@ impl Engine {
                 desk.review(account, &head, &mut sight, &mut records)?;
             }
         }
-        effects.extend(records.into_iter().map(|record| Effect::Recommend(Box::new(record))));
-        self.note_desk();
+        self.hand_over(records, effects);
         Ok(())
     }
 }

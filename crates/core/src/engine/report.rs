@@ -75,9 +75,7 @@ impl Engine {
     /// paths at hand, blocks that can be reverted.
     pub fn memory(&self) -> MemoryStats {
         let (graph_transfers, path_transfers) = self.graph.sizes();
-        let sizes = self.history.segments().iter().map(|segment| segment.bytes());
-        let (segment_bytes, hash_bytes) =
-            sizes.fold((0, 0), |sum, (all, hashes)| (sum.0 + all, sum.1 + hashes));
+        let (segment_bytes, hash_bytes) = self.history.sealed_bytes();
         MemoryStats {
             tail_transfers: self.history.tail_len(),
             segments: self.history.segments().len(),

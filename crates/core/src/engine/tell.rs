@@ -16,7 +16,7 @@ impl Engine {
     ) -> Result<(), ApplyError> {
         for finding in findings {
             let slot = self.slot_of[finding.lane as usize];
-            let (id, detail) = self.sight().0.identify(&finding)?;
+            let (id, trigger) = self.sight().0.identify(&finding)?;
             let known = self.told[slot].get(&id).copied();
             let is_live = known.is_some_and(|told| told.live);
             let (chain, number) = (finding.block.chain, finding.block.number);
@@ -26,7 +26,7 @@ impl Engine {
                 continue;
             }
             let told = self.next_told(&finding, known);
-            let mut alert = self.sight().0.alert(&finding, id, &detail)?;
+            let mut alert = self.sight().0.alert(&finding, id, trigger)?;
             alert.revision = told.revision;
             alert.retroactive = told.retroactive;
             self.told[slot].insert(id, told);

@@ -7,24 +7,23 @@
 
 mod archive;
 mod convert;
+mod lookup;
 mod tail;
 
 use std::sync::Arc;
 
 pub use archive::{Archive, MemoryArchive};
 pub(crate) use convert::{block_meta, other_movement, transfer_of};
+pub(crate) use lookup::Found;
 pub(crate) use tail::Tail;
 
+use crate::AccountKey;
 use crate::accounts::Accounts;
-use crate::movement::{BlockIx, Detail, TransferId};
+use crate::movement::{BlockIx, TransferId};
 use crate::segment::{
-    BlockRow, BuildError, CHUNK, Columns, ImageError, Segment, SegmentBuilder, SegmentError,
-    TRANSFERS_MAX,
+    BuildError, ImageError, Segment, SegmentBuilder, SegmentError, TRANSFERS_MAX,
 };
-use crate::{AccountKey, TransferRef};
-
-/// Sealed blocks whose places are kept at hand, by segment.
-const SEGMENTS_AT_HAND: usize = 8;
+use lookup::AtHand;
 
 /// Blocks without transfers are sealed too, once there are this many.
 const TAIL_BLOCKS_MAX: usize = 1 << 20;
@@ -71,14 +70,6 @@ impl From<BuildError> for HistoryError {
     }
 }
 
-/// The blocks of a segment, with the number of transfers before each.
-#[derive(Debug)]
-struct AtHand {
-    segment: usize,
-    blocks: Vec<BlockRow>,
-    starts: Vec<u32>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct History {
@@ -88,9 +79,9 @@ pub(crate) struct History {
     segment_transfers: usize,
     /// Accounts that segments have introduced.
     introduced: usize,
-    at_hand: Vec<AtHand>,
-    /// The chunk read last: its segment, its number, its transfers.
-    chunk: (usize, u32, Columns),
+    /// Bytes of all segments, and those of hashes among them.
+    sealed_bytes: (u64, u64),
+    at_hand: AtHand,
 }
 
 impl Default for History {
@@ -108,8 +99,8 @@ impl History {
             archive,
             segment_transfers: segment_transfers.clamp(1, TRANSFERS_MAX as usize),
             introduced: 0,
-            at_hand: Vec::new(),
-            chunk: (usize::MAX, 0, Columns::default()),
+            sealed_bytes: (0, 0),
+            at_hand: AtHand::default(),
         }
     }
 
@@ -129,6 +120,19 @@ impl History {
 
     pub(crate) fn segments(&self) -> &[Arc<Segment>] {
         &self.segments
+    }
+
+    /// Bytes of all segments, and those of transaction hashes and their locator
+    /// among them.
+    pub(crate) fn sealed_bytes(&self) -> (u64, u64) {
+        self.sealed_bytes
+    }
+
+    fn add_segment(&mut self, segment: Segment) {
+        let (all, hashes) = segment.bytes();
+        self.sealed_bytes.0 += all;
+        self.sealed_bytes.1 += hashes;
+        self.segments.push(Arc::new(segment));
     }
 
     /// Transfers held in memory.
@@ -205,7 +209,7 @@ impl History {
             }
         }
         let image = self.archive.keep(self.segments.len(), builder.finish()?)?;
-        self.segments.push(Arc::new(Segment::open(image)?));
+        self.add_segment(Segment::open(image)?);
         self.introduced = accounts.len();
         self.tail.forget(count);
         Ok(())
@@ -233,7 +237,7 @@ impl History {
             accounts.extend(segment.accounts()?);
             transfer += segment.transfers();
             block += segment.blocks_len();
-            history.segments.push(Arc::new(segment));
+            history.add_segment(segment);
         }
         history.introduced = accounts.len();
         history.tail = Tail::after(transfer, block);
@@ -244,68 +248,4 @@ impl History {
     pub(crate) fn is_at_hand(&self, id: TransferId) -> bool {
         id.0 >= self.tail.first_transfer
     }
-
-    /// A transfer in full, wherever it lies.
-    ///
-    /// # Errors
-    /// If its segment cannot be read.
-    pub(crate) fn detail(
-        &mut self,
-        id: TransferId,
-        accounts: &Accounts,
-    ) -> Result<Detail, HistoryError> {
-        if let Some((transfer, mark, block)) = self.tail.transfer(id) {
-            let place = TransferRef { tx: mark.tx, position: mark.position };
-            let ends = (accounts.key(transfer.from), accounts.key(transfer.to));
-            return Ok(detail(ends, transfer.amount, place, block.number, block.timestamp_ms));
-        }
-        let number = self.segments.partition_point(|segment| segment.first_transfer() <= id.0) - 1;
-        let segment = Arc::clone(&self.segments[number]);
-        let ix = id.0 - segment.first_transfer();
-        if (self.chunk.0, self.chunk.1) != (number, ix / CHUNK) {
-            self.chunk.0 = usize::MAX;
-            segment.chunk(ix / CHUNK, &mut self.chunk.2)?;
-            (self.chunk.0, self.chunk.1) = (number, ix / CHUNK);
-        }
-        let row = self.chunk.2.row((ix % CHUNK) as usize);
-        let place = TransferRef { tx: segment.tx(ix)?, position: row.position };
-        let block = self.block_of(number, ix)?;
-        let ends = (accounts.keys()[row.from as usize], accounts.keys()[row.to as usize]);
-        Ok(detail(ends, row.amount, place, block.number, block.timestamp_ms))
-    }
-
-    fn block_of(&mut self, segment: usize, ix: u32) -> Result<BlockRow, HistoryError> {
-        let known = self.at_hand.iter().position(|kept| kept.segment == segment);
-        let kept = match known {
-            Some(at) => self.at_hand.remove(at),
-            None => at_hand(segment, &self.segments[segment])?,
-        };
-        let at = kept.starts.partition_point(|start| *start <= ix) - 1;
-        let block = kept.blocks[at];
-        self.at_hand.insert(0, kept);
-        self.at_hand.truncate(SEGMENTS_AT_HAND);
-        Ok(block)
-    }
-}
-
-fn at_hand(segment: usize, sealed: &Segment) -> Result<AtHand, HistoryError> {
-    let blocks = sealed.blocks()?;
-    let mut next = 0;
-    let start = |block: &BlockRow| {
-        let start = next;
-        next += block.transfers;
-        start
-    };
-    let starts = blocks.iter().map(start).collect();
-    Ok(AtHand { segment, blocks, starts })
-}
-
-fn detail(
-    (from, to): (AccountKey, AccountKey),
-    amount: u64,
-    transfer: TransferRef,
-    block: u64,
-    timestamp_ms: u64,
-) -> Detail {
-    Detail { from, to, amount, transfer, block, timestamp_ms }
 }

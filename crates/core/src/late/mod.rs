@@ -11,15 +11,14 @@ use std::sync::Arc;
 
 pub(crate) use walk::{Walk, Watch};
 
+use crate::EngineConfig;
 use crate::history::HistoryError;
-use crate::movement::AccountId;
 use crate::segment::Segment;
-use crate::trace::{Book, Labels, LaneIx, Taint, World};
-use crate::{Amount, EngineConfig};
+use crate::trace::{Labels, World};
 
-/// A case on its way through the sealed past. Handed out by the engine as
-/// [`Effect::TraceLate`](crate::Effect::TraceLate); run it, and hand it back as
-/// [`Event::LateTraced`](crate::Event::LateTraced).
+/// A case on its way through the sealed past. Handed out by
+/// [`Engine::take_late`](crate::Engine::take_late); run it, and hand it back by
+/// [`Engine::join_late`](crate::Engine::join_late).
 #[derive(Debug)]
 pub struct LateTrace {
     pub(crate) case: String,
@@ -72,28 +71,5 @@ impl LateTrace {
             segments.iter().map(|segment| u64::from(segment.transfers())).sum()
         };
         (sum(&self.segments[..self.next]), sum(&self.segments))
-    }
-}
-
-impl Walk {
-    /// Ends the walk where no ledger is at hand: `balance` tells what a source
-    /// holds by then.
-    pub(crate) fn settle_sources<E>(
-        &mut self,
-        balance: impl Fn(AccountId) -> Result<Amount, E>,
-    ) -> Result<(), E> {
-        for account in std::mem::take(&mut self.book.sources) {
-            self.tracer.settle(account, balance(account)?, &self.book);
-        }
-        Ok(())
-    }
-
-    /// Every account that the lane ever tainted, with its taint and whether it
-    /// is frozen.
-    pub(crate) fn members(&self, ix: LaneIx) -> impl Iterator<Item = (AccountId, &Taint, bool)> {
-        self.tracer.lane(ix).members.iter().filter_map(move |account| {
-            let taint = self.tracer.taints.get(&self.book, *account, ix)?;
-            Some((*account, taint, self.book.is_frozen(*account)))
-        })
     }
 }

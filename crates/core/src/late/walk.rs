@@ -18,8 +18,8 @@ use crate::history::{HistoryError, Tail, transfer_of};
 use crate::ledger::Ledger;
 use crate::movement::{AccountId, BlockMeta, Debit, Mark, Movement, Transfer};
 use crate::segment::{CHUNK, Columns, Row, Segment};
-use crate::trace::{Book, LaneIx, Notes, Tracer, World};
-use crate::{Chain, Policy};
+use crate::trace::{Book, LaneIx, Notes, Taint, Tracer, World};
+use crate::{Amount, Chain, Policy};
 
 /// A look-up in the index costs about as much as scanning so many transfers.
 const SCANNED_PER_LOOKUP: usize = 1024;
@@ -41,7 +41,7 @@ impl Watch for () {
 #[derive(Debug)]
 pub(crate) struct Walk {
     pub(crate) tracer: Tracer,
-    pub(super) book: WalkBook,
+    book: WalkBook,
     pub(crate) notes: Notes,
 }
 
@@ -283,7 +283,7 @@ impl Walk {
         }
     }
 
-    fn settle_source(&mut self, account: AccountId, balance: u64) {
+    fn settle_source(&mut self, account: AccountId, balance: Amount) {
         if self.book.hears.has(account.0) {
             self.tracer.settle(account, balance, &self.book);
         }
@@ -306,11 +306,24 @@ impl Walk {
         lanes
     }
 
-    /// Ends the walk at the present: what sources hold now is known.
-    pub(crate) fn finish(&mut self, ledger: &Ledger) {
+    /// Ends the walk: `balance` tells what a source holds by then.
+    pub(crate) fn settle_sources<E>(
+        &mut self,
+        balance: impl Fn(AccountId) -> Result<Amount, E>,
+    ) -> Result<(), E> {
         for account in std::mem::take(&mut self.book.sources) {
-            self.tracer.settle(account, ledger.holding(account).balance, &self.book);
+            self.tracer.settle(account, balance(account)?, &self.book);
         }
+        Ok(())
+    }
+
+    /// Every account that the lane ever tainted, with its taint and whether it
+    /// is frozen.
+    pub(crate) fn members(&self, ix: LaneIx) -> impl Iterator<Item = (AccountId, &Taint, bool)> {
+        self.tracer.lane(ix).members.iter().filter_map(move |account| {
+            let taint = self.tracer.taints.get(&self.book, *account, ix)?;
+            Some((*account, taint, self.book.is_frozen(*account)))
+        })
     }
 }
 

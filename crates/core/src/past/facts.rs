@@ -4,9 +4,8 @@
 //! part of a segment once.
 
 use super::Past;
-use crate::history::{HistoryError, transfer_of};
-use crate::movement::{Mark, NO_LOG_INDEX, Transfer, TransferId};
-use crate::segment::{BlockRow, CHUNK, Columns};
+use crate::history::{Found, HistoryError};
+use crate::movement::{BlockMeta, NO_LOG_INDEX, TransferId};
 use crate::{AccountKey, Amount, BlockHash, Chain, TransferRef, TxHash};
 
 /// A transfer with its place on the chain and the balances around it.
@@ -40,57 +39,21 @@ pub struct TransferFacts {
     pub to_before: Amount,
 }
 
-/// The parts of a segment that were read last.
-#[derive(Debug, Default)]
-pub(super) struct Reading {
-    segment: Option<usize>,
-    blocks: Vec<BlockRow>,
-    /// Transfers of the segment before each block.
-    starts: Vec<u32>,
-    chunk: Option<u32>,
-    columns: Columns,
-}
-
 impl Past {
     /// A transfer in full, by its id.
     ///
     /// # Errors
     /// If its segment cannot be read, or there is no such transfer.
     pub fn transfer(&mut self, id: u32) -> Result<TransferFacts, HistoryError> {
-        if let Some((transfer, mark, block)) = self.history.tail.transfer(TransferId(id)) {
-            let place = (block.chain, block.number, block.hash, block.timestamp_ms);
-            return Ok(self.facts(transfer, mark, place));
-        }
-        let segments = self.history.segments();
-        let number = segments.partition_point(|segment| segment.first_transfer() <= id);
-        let found = number
-            .checked_sub(1)
-            .filter(|at| id - segments[*at].first_transfer() < segments[*at].transfers());
-        let number =
-            found.ok_or_else(|| HistoryError::Segment(format!("there is no transfer {id}")))?;
-        let segment = &segments[number];
-        let ix = id - segment.first_transfer();
-        self.reading.turn_to(number, segment, ix)?;
-        let row = self.reading.columns.row((ix % CHUNK) as usize);
-        let at = self.reading.starts.partition_point(|start| *start <= ix) - 1;
-        let BlockRow { chain, number, hash, timestamp_ms, .. } = self.reading.blocks[at];
-        let mark = Mark { tx: segment.tx(ix)?, log_index: row.log_index, position: row.position };
-        Ok(self.facts(&transfer_of(id, &row), &mark, (chain, number, hash, timestamp_ms)))
-    }
-
-    fn facts(
-        &self,
-        transfer: &Transfer,
-        mark: &Mark,
-        (chain, block, block_hash, timestamp_ms): (Chain, u64, Option<BlockHash>, u64),
-    ) -> TransferFacts {
-        TransferFacts {
+        let Found { transfer, mark, block } = self.history.transfer(TransferId(id))?;
+        let BlockMeta { chain, number, hash, timestamp_ms, .. } = block;
+        Ok(TransferFacts {
             id: transfer.id.0,
             chain,
-            block,
-            block_hash,
+            block: number,
+            block_hash: hash,
             timestamp_ms,
-            transfer: TransferRef { tx: mark.tx, position: mark.position },
+            transfer: mark.place(),
             log_index: Some(mark.log_index).filter(|index| *index != NO_LOG_INDEX),
             from: self.accounts.key(transfer.from),
             to: self.accounts.key(transfer.to),
@@ -98,7 +61,7 @@ impl Past {
             from_before: transfer.debit.before,
             missing: transfer.debit.missing,
             to_before: transfer.to_before,
-        }
+        })
     }
 
     /// The transfers of a transaction on that chain, by id, rising.
@@ -120,31 +83,5 @@ impl Past {
         let facts: Result<Vec<TransferFacts>, _> =
             ids.into_iter().map(|id| self.transfer(id)).collect();
         Ok(facts?.into_iter().filter(|facts| facts.chain == chain).collect())
-    }
-}
-
-impl Reading {
-    fn turn_to(
-        &mut self,
-        number: usize,
-        segment: &crate::segment::Segment,
-        ix: u32,
-    ) -> Result<(), HistoryError> {
-        if self.segment != Some(number) {
-            *self = Reading { blocks: segment.blocks()?, ..Reading::default() };
-            let mut next = 0;
-            self.starts.extend(self.blocks.iter().map(|block| {
-                let start = next;
-                next += block.transfers;
-                start
-            }));
-            self.segment = Some(number);
-        }
-        if self.chunk != Some(ix / CHUNK) {
-            self.chunk = None;
-            segment.chunk(ix / CHUNK, &mut self.columns)?;
-            self.chunk = Some(ix / CHUNK);
-        }
-        Ok(())
     }
 }

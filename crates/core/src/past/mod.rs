@@ -89,7 +89,6 @@ pub struct Past {
     labels: Arc<Labels>,
     /// What accounts hold of which no movement tells; an engine knows.
     ledger: Option<Ledger>,
-    reading: facts::Reading,
 }
 
 impl Past {
@@ -117,7 +116,7 @@ impl Past {
         labels: Arc<Labels>,
         ledger: Option<Ledger>,
     ) -> Past {
-        Past { history, accounts, labels, ledger, reading: facts::Reading::default() }
+        Past { history, accounts, labels, ledger }
     }
 
     /// Reads everything and compares it with every checksum. `progress` is told
