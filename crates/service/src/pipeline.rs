@@ -65,7 +65,6 @@ pub struct Pipeline {
     /// The state of all chains and cases.
     pub engine: Engine,
     assemblers: [Assembler; 2],
-    finality_blocks: [u64; 2],
     metrics: Arc<Metrics>,
     assembled: Vec<Assembled>,
     /// Orphaned events that are counted already.
@@ -84,7 +83,6 @@ impl Pipeline {
         Pipeline {
             engine,
             assemblers,
-            finality_blocks: windows.map(|window| window.finality_blocks),
             metrics,
             assembled: Vec::new(),
             orphaned: [0; 2],
@@ -213,10 +211,8 @@ impl Pipeline {
 
     /// Blocks of the chain below this one are final, as far as is known.
     pub fn final_below(&self, chain: Chain) -> u64 {
-        let assembler = &self.assemblers[chain.index()];
-        let behind = self.finality_blocks[chain.index()];
-        let deep = assembler.newest().and_then(|newest| newest.checked_sub(behind));
-        assembler.solid().max(deep).map_or(0, |number| number.saturating_add(1))
+        let last = self.assemblers[chain.index()].final_by_now();
+        last.map_or(0, |number| number.saturating_add(1))
     }
 
     /// Brings the gauges up to date; once a batch is enough.

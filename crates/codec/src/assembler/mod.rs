@@ -152,6 +152,12 @@ impl Assembler {
         self.finalized
     }
 
+    /// The last block that is final as far as is known, put out or not.
+    pub fn final_by_now(&self) -> Option<u64> {
+        let deep = self.newest.and_then(|newest| newest.checked_sub(self.config.finality_blocks));
+        self.solid.max(deep)
+    }
+
     /// Events that were taken and never put out for good, although nothing took
     /// them back: those of parked blocks whose height became final, and those
     /// that stand in an earlier block as well.

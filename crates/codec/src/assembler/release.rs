@@ -97,8 +97,7 @@ impl Assembler {
     /// Tells how far blocks are final, and forgets them.
     fn finalize(&mut self, out: &mut Vec<Assembled>) {
         let Some(released) = self.last.map(|last| last.number) else { return };
-        let deep = self.newest.and_then(|newest| newest.checked_sub(self.config.finality_blocks));
-        let Some(number) = self.solid.max(deep).map(|number| number.min(released)) else { return };
+        let Some(number) = self.final_by_now().map(|number| number.min(released)) else { return };
         if self.finalized.is_some_and(|finalized| number <= finalized) {
             return;
         }

@@ -1,15 +1,14 @@
-//! A folder with inputs and outputs, and the real binary run in it.
+//! `usdt-flow replay` run in a folder.
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
-use flow_codec::{address, case_file};
 use flow_core::{AccountKey, Amount, Block, Case, Label, Policy};
 use flow_sim::feed;
 use serde_json::Value;
-use tempfile::TempDir;
+
+pub(crate) use crate::shared_folder::{Folder, columns};
 
 /// Everything that a run writes but `summary.json`, which holds the run time.
 pub(crate) const OUTPUTS: [&str; 6] =
@@ -26,62 +25,16 @@ pub(crate) struct Known {
 /// The files that a run wrote, by name.
 pub(crate) type Files = BTreeMap<&'static str, String>;
 
-pub(crate) struct Folder(TempDir);
-
 impl Folder {
-    /// An empty folder.
-    pub(crate) fn empty() -> Folder {
-        Folder(tempfile::tempdir().expect("a folder can be made"))
-    }
-
     /// A folder with the files of cases, labels and opening balances.
     pub(crate) fn new(known: &Known) -> Folder {
-        let folder = Folder::empty();
-        let cases: Vec<String> = known.cases.iter().map(case_file::case_to_json).collect();
-        folder.write("cases.json", format!("[{}]", cases.join(",\n")));
-        let mut labels = "chain,address,entity,kind,stop\n".to_owned();
-        for label in &known.labels {
-            let (chain, address) = columns(label.account);
-            labels +=
-                &format!("{chain},{address},{},{},{}\n", label.entity, label.kind, label.stop);
-        }
-        folder.write("labels.csv", labels);
-        let mut opening = "chain,address,balance\n".to_owned();
-        // A file names each account once; a list of credits need not.
-        let mut sums = BTreeMap::<AccountKey, Amount>::new();
-        for (account, amount) in &known.opening {
-            *sums.entry(*account).or_default() += amount;
-        }
-        for (account, balance) in &sums {
-            let (chain, address) = columns(*account);
-            opening += &format!("{chain},{address},{balance}\n");
-        }
-        folder.write("opening.csv", opening);
-        folder
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.path().join(name), bytes).expect("the file can be written");
-    }
-
-    pub(crate) fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path().join(name)).expect("the file can be read")
+        Folder::knowing(&known.cases, &known.labels, &known.opening)
     }
 
     /// Runs `usdt-flow replay` here, with nothing of ours in its environment.
     pub(crate) fn run(&self, arguments: &[&str], stdin: &[u8]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_usdt-flow"));
-        let ours = |name: &str| name.starts_with("USDT_FLOW_") || name == "RUST_LOG";
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(ours) {
-                command.env_remove(name);
-            }
-        }
-        command.arg("replay").args(arguments).current_dir(self.path());
+        let mut command = self.command();
+        command.arg("replay").args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         child.stdin.take().expect("piped").write_all(stdin).expect("the binary reads its input");
@@ -126,10 +79,6 @@ fn assert_conserved(cases: &str) {
         assert_eq!(units.len(), 8, "{row}");
         assert_eq!(units[0], units[1..].iter().sum::<u128>(), "{row}");
     }
-}
-
-pub(crate) fn columns(account: AccountKey) -> (&'static str, String) {
-    (account.chain.name(), address::format(account.chain, account.address))
 }
 
 /// The blocks as the rows of a plain CSV file, without its header.

@@ -6,3 +6,8 @@ mod formats;
 mod history;
 mod oracle;
 mod slice;
+
+#[path = "../shared/slice.rs"]
+mod recorded;
+#[path = "../shared/folder.rs"]
+mod shared_folder;

@@ -5,3 +5,8 @@ mod ask;
 mod common;
 mod export;
 mod verify;
+
+#[path = "../shared/slice.rs"]
+mod recorded;
+#[path = "../shared/folder.rs"]
+mod shared_folder;
