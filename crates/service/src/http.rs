@@ -7,7 +7,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use flow_core::Chain;
 use tokio::sync::oneshot;
 
 use crate::metrics::Metrics;
@@ -36,71 +37,98 @@ pub enum Stage {
     Starting = 0,
     /// The state is rebuilt from what was already committed.
     Rebuilding = 1,
-    /// No partition is assigned.
+    /// The group has not spoken yet.
     Unassigned = 2,
     /// Records are processed as they come.
     Ready = 3,
     /// The service is on its way out.
     Stopping = 4,
+    /// Another instance publishes; this one follows and would take over.
+    Standby = 5,
 }
 
 impl Stage {
-    const ALL: [Stage; 5] =
-        [Stage::Starting, Stage::Rebuilding, Stage::Unassigned, Stage::Ready, Stage::Stopping];
+    const ALL: [Stage; 6] = [
+        Stage::Starting,
+        Stage::Rebuilding,
+        Stage::Unassigned,
+        Stage::Ready,
+        Stage::Stopping,
+        Stage::Standby,
+    ];
 
     const fn reason(self) -> &'static str {
         match self {
             Stage::Starting => "the service is starting",
             Stage::Rebuilding => "the state is being rebuilt from committed records",
-            Stage::Unassigned => "no partition is assigned",
+            Stage::Unassigned => "the group has not said yet who publishes",
             Stage::Ready => "records are processed as they come",
             Stage::Stopping => "the service is stopping",
+            Stage::Standby => "another instance publishes, this one follows",
         }
     }
 }
 
-/// How the pipeline is, told by the pipeline.
+/// How the followers are, told by themselves.
 #[derive(Debug)]
 pub struct Health {
     started: Instant,
+    chains: [ChainHealth; Chain::ALL.len()],
+}
+
+/// How one follower is.
+#[derive(Debug, Default)]
+struct ChainHealth {
+    /// Whether the chain is followed at all.
+    followed: AtomicBool,
     /// Milliseconds from `started` to the last sign of life.
     heartbeat_ms: AtomicU64,
     stage: AtomicU8,
 }
 
 impl Health {
-    /// Alive as of now, and starting.
-    pub fn new() -> Arc<Health> {
-        Arc::new(Health {
-            started: Instant::now(),
-            heartbeat_ms: AtomicU64::new(0),
-            stage: AtomicU8::new(Stage::Starting as u8),
-        })
+    /// Of followers of these chains: alive as of now, and starting.
+    pub fn of(chains: impl IntoIterator<Item = Chain>) -> Arc<Health> {
+        let health = Health { started: Instant::now(), chains: Default::default() };
+        for chain in chains {
+            health.chains[chain.index()].followed.store(true, Ordering::Relaxed);
+        }
+        Arc::new(health)
     }
 
-    /// The pipeline is at work. To be called more often than every 30 s.
-    pub fn heartbeat(&self) {
-        self.heartbeat_ms.store(self.elapsed_ms(), Ordering::Relaxed);
+    /// The follower is at work. To be called more often than every 30 s.
+    pub fn heartbeat(&self, chain: Chain) {
+        self.chains[chain.index()].heartbeat_ms.store(self.elapsed_ms(), Ordering::Relaxed);
     }
 
-    /// How far the service has come.
-    pub fn set_stage(&self, stage: Stage) {
-        self.stage.store(stage as u8, Ordering::Relaxed);
+    /// How far the follower has come.
+    pub fn set_stage(&self, chain: Chain, stage: Stage) {
+        self.chains[chain.index()].stage.store(stage as u8, Ordering::Relaxed);
     }
 
-    /// Ready, or starting again.
-    pub fn set_ready(&self, ready: bool) {
-        self.set_stage(if ready { Stage::Ready } else { Stage::Starting });
+    /// What keeps the service from being ready, if anything does.
+    fn not_ready(&self) -> Option<(Chain, Stage)> {
+        let mut stages = self.followed().map(|(chain, health)| {
+            (chain, Stage::ALL[usize::from(health.stage.load(Ordering::Relaxed))])
+        });
+        stages.find(|(_, stage)| !matches!(stage, Stage::Ready | Stage::Standby))
     }
 
-    fn stage(&self) -> Stage {
-        Stage::ALL[usize::from(self.stage.load(Ordering::Relaxed))]
-    }
-
-    /// Time since the last sign of life.
-    fn silence(&self) -> Duration {
-        let last = self.heartbeat_ms.load(Ordering::Relaxed);
+    /// Time since the last sign of life of the follower.
+    pub fn silence_of(&self, chain: Chain) -> Duration {
+        let last = self.chains[chain.index()].heartbeat_ms.load(Ordering::Relaxed);
         Duration::from_millis(self.elapsed_ms().saturating_sub(last))
+    }
+
+    /// Time since the last sign of life of the one that is silent longest.
+    fn silence(&self) -> Duration {
+        let silences = self.followed().map(|(chain, _)| self.silence_of(chain));
+        silences.max().unwrap_or(Duration::ZERO)
+    }
+
+    fn followed(&self) -> impl Iterator<Item = (Chain, &ChainHealth)> {
+        let all = Chain::ALL.into_iter().zip(&self.chains);
+        all.filter(|(_, health)| health.followed.load(Ordering::Relaxed))
     }
 
     fn elapsed_ms(&self) -> u64 {
@@ -210,9 +238,12 @@ async fn healthz(State(shared): State<Shared>) -> Response {
 }
 
 async fn readyz(State(shared): State<Shared>) -> Response {
-    match shared.health.stage() {
-        Stage::Ready => "ready\n".into_response(),
-        stage => problem(StatusCode::SERVICE_UNAVAILABLE, stage.reason()),
+    match shared.health.not_ready() {
+        None => "ready\n".into_response(),
+        Some((chain, stage)) => {
+            let detail = format!("{chain}: {}", stage.reason());
+            problem(StatusCode::SERVICE_UNAVAILABLE, &detail)
+        }
     }
 }
 
@@ -249,33 +280,34 @@ mod tests {
 
     #[test]
     fn readiness_follows_the_stage() {
-        let health = Health::new();
+        let health = Health::of(Chain::ALL);
         let server = start(&health);
-        health.set_stage(Stage::Rebuilding);
+        health.set_stage(Chain::Tron, Stage::Rebuilding);
+        health.set_stage(Chain::Ethereum, Stage::Standby);
         let answer = request(&server, "GET /readyz");
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
         assert!(answer.contains("content-type: application/problem+json"), "{answer}");
         assert!(answer.contains("being rebuilt"), "{answer}");
-        health.set_ready(true);
+        health.set_stage(Chain::Tron, Stage::Ready);
         assert!(request(&server, "GET /readyz").starts_with("HTTP/1.1 200"));
         server.stop().unwrap();
     }
 
     #[test]
     fn a_silent_pipeline_is_not_healthy() {
-        let mut health = Health::new();
+        let mut health = Health::of([Chain::Tron]);
         let inner = Arc::get_mut(&mut health).unwrap();
         inner.started = inner.started.checked_sub(Duration::from_secs(60)).unwrap();
         let server = start(&health);
         assert!(request(&server, "GET /healthz").starts_with("HTTP/1.1 503"));
-        health.heartbeat();
+        health.heartbeat(Chain::Tron);
         assert!(request(&server, "GET /healthz").starts_with("HTTP/1.1 200"));
         server.stop().unwrap();
     }
 
     #[test]
     fn metrics_are_told_and_nothing_else() {
-        let server = start(&Health::new());
+        let server = start(&Health::of([]));
         let answer = request(&server, "GET /metrics");
         assert!(answer.contains("content-type: text/plain; version=0.0.4"), "{answer}");
         assert!(answer.contains("# HELP usdt_flow_alerts_total"), "{answer}");
@@ -286,15 +318,15 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_named() {
-        let server = start(&Health::new());
-        let taken = serve(server.local_addr(), Metrics::new(), Health::new()).unwrap_err();
+        let server = start(&Health::of([]));
+        let taken = serve(server.local_addr(), Metrics::new(), Health::of([])).unwrap_err();
         assert!(taken.to_string().contains(&server.local_addr().to_string()));
         server.stop().unwrap();
     }
 
     #[test]
     fn stopping_does_not_wait_for_idle_connections() {
-        let server = start(&Health::new());
+        let server = start(&Health::of([]));
         let idle = TcpStream::connect(server.local_addr()).unwrap();
         let began = Instant::now();
         server.stop().unwrap();

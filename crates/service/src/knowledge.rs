@@ -84,6 +84,25 @@ impl Knowledge {
         self.labels = now.labels;
     }
 
+    /// Takes a change of cases or labels; any other event is of no concern.
+    pub fn learn(&mut self, change: Event) {
+        match change {
+            Event::CaseOpened(case) => {
+                self.cases.retain(|known| known.id != case.id);
+                self.cases.push(case);
+            }
+            Event::CaseClosed(id) => self.cases.retain(|known| known.id != id),
+            Event::LabelSet(label) => {
+                self.labels.retain(|known| known.account != label.account);
+                self.labels.push(label);
+            }
+            Event::LabelRemoved(account) => self.labels.retain(|known| known.account != account),
+            Event::BlockCommitted(_)
+            | Event::BlockReverted { .. }
+            | Event::BlockFinalized { .. } => {}
+        }
+    }
+
     /// An engine that knows all this from before its first event, and keeps its
     /// past in that archive.
     ///

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use flow_codec::{DecodeError, Ignored};
 use flow_core::{Action, Chain, FreezeStatus, MemoryStats, Rule};
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Counter, CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, core::Collector,
 };
 
@@ -34,6 +34,22 @@ pub const DEAD_LETTER_REASONS: [&str; 10] = [
 pub(crate) const EVENT_KINDS: [&str; 7] =
     ["transfer", "issue", "redeem", "destroy", "blacklist_add", "blacklist_remove", "multisig"];
 
+/// What a follower waits for, as `waiting_seconds_total` tells it apart.
+const WAITS: [&str; 4] = ["input", "output", "checkpoint", "owner"];
+
+/// What a follower waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// For records.
+    Input = 0,
+    /// For outputs to be committed.
+    Output = 1,
+    /// For the state to be copied.
+    Checkpoint = 2,
+    /// Standing by, for the one who publishes to come as far.
+    Owner = 3,
+}
+
 /// Everything that is measured.
 #[derive(Debug)]
 pub struct Metrics {
@@ -46,16 +62,10 @@ pub struct Metrics {
     /// Alerts that were provisional and have become final.
     pub alerts_settled: IntCounter,
     reorg_depth_blocks: Histogram,
-    memory: MemoryMetrics,
-    /// Cases that are being traced through the past.
-    pub late_traces: IntGauge,
     freezes: [IntCounter; FreezeStatus::ALL.len()],
     watermark_lag_seconds: IntGaugeVec,
+    checkpoint_age_seconds: IntGaugeVec,
     resident_memory_bytes: IntGauge,
-    /// Accounts that the ledger knows.
-    pub accounts: IntGauge,
-    /// Transfers applied.
-    pub transfers: IntGauge,
     /// Cases that are open.
     pub cases: IntGauge,
     /// Transactions committed to Kafka.
@@ -64,6 +74,8 @@ pub struct Metrics {
     pub transaction_aborts: IntCounter,
     commit_seconds: Histogram,
     batch_records: Histogram,
+    checkpoint_seconds: Histogram,
+    checkpoint_pause_seconds: Histogram,
 }
 
 /// What the engine holds of the past.
@@ -103,8 +115,33 @@ pub struct ChainMetrics {
     pub held_blocks: IntGauge,
     /// In the order of [`EVENT_KINDS`].
     pub(crate) events: [IntCounter; EVENT_KINDS.len()],
+    /// Accounts that the ledger knows.
+    pub accounts: IntGauge,
+    /// Transfers applied.
+    pub transfers: IntGauge,
+    /// Cases that are being traced through the past.
+    pub late_traces: IntGauge,
+    /// 1 while this instance publishes for the chain.
+    pub owner: IntGauge,
+    /// How often it became the one who does.
+    pub takeovers: IntCounter,
+    /// What is told and not published, since another instance publishes.
+    pub owed: IntGauge,
+    /// Seconds in which the follower waited, in the order of [`WAITS`].
+    waiting: [Counter; WAITS.len()],
+    /// Checkpoints written.
+    pub checkpoints: IntCounter,
+    /// Checkpoints that could not be written.
+    pub checkpoint_failures: IntCounter,
+    /// Checkpoints that were found damaged.
+    pub checkpoints_damaged: IntCounter,
+    /// Bytes of the last checkpoint, without segments.
+    pub checkpoint_bytes: IntGauge,
+    memory: MemoryMetrics,
     /// Time of the last block applied; 0 before the first.
     applied_ms: AtomicU64,
+    /// Unix milliseconds of the last checkpoint; 0 before the first.
+    checkpoint_ms: AtomicU64,
 }
 
 impl ChainMetrics {
@@ -120,6 +157,29 @@ impl ChainMetrics {
             Action::Multisig(_) => 6,
         };
         &self.events[kind]
+    }
+
+    /// What the engine holds of the past now.
+    pub fn remembered(&self, memory: &MemoryStats) {
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.memory.tail_transfers.set(gauge(memory.tail_transfers));
+        self.memory.segments.set(gauge(memory.segments));
+        self.memory.graph_transfers.set(gauge(memory.graph_transfers));
+        self.memory.path_transfers.set(gauge(memory.path_transfers));
+        self.memory.revertible_blocks.set(gauge(memory.revertible_blocks));
+    }
+
+    /// The follower has waited.
+    pub fn waited(&self, wait: Wait, time: Duration) {
+        self.waiting[wait as usize].inc_by(time.as_secs_f64());
+    }
+
+    /// A checkpoint of so many bytes was written at that time, in Unix
+    /// milliseconds.
+    pub fn checkpointed(&self, bytes: u64, at_ms: u64) {
+        self.checkpoints.inc();
+        self.checkpoint_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.checkpoint_ms.store(at_ms, Ordering::Relaxed);
     }
 
     /// A block of that time has been applied.
@@ -167,18 +227,18 @@ impl Metrics {
                 "Blocks from the first that was taken back to the head",
                 &[1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0],
             ),
-            memory: family.memory(),
-            late_traces: family
-                .gauge("late_traces", "Cases that are being traced through the past"),
             freezes: FreezeStatus::ALL.map(|status| freezes.with_label_values(&[status.name()])),
             watermark_lag_seconds: family.gauges(
                 "watermark_lag_seconds",
                 "Seconds from the time of the last block applied to now",
                 "chain",
             ),
+            checkpoint_age_seconds: family.gauges(
+                "checkpoint_age_seconds",
+                "Seconds since the last checkpoint was written or read",
+                "chain",
+            ),
             resident_memory_bytes: family.process_memory(),
-            accounts: family.gauge("accounts", "Accounts that the ledger knows"),
-            transfers: family.gauge("transfers", "Transfers applied"),
             cases: family.gauge("cases", "Cases that are open"),
             commits: family.counter("commits_total", "Transactions committed to Kafka"),
             transaction_aborts: family.counter("transaction_aborts_total", "Transactions aborted"),
@@ -191,6 +251,16 @@ impl Metrics {
                 "batch_records",
                 "Records in a transaction",
                 &[1.0, 10.0, 100.0, 1_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0],
+            ),
+            checkpoint_seconds: family.histogram(
+                "checkpoint_seconds",
+                "Seconds from a checkpoint's beginning until it was kept",
+                &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0],
+            ),
+            checkpoint_pause_seconds: family.histogram(
+                "checkpoint_pause_seconds",
+                "Seconds in which the stream stood still for a checkpoint",
+                &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5],
             ),
             registry: family.registry,
         })
@@ -231,16 +301,6 @@ impl Metrics {
         self.reorg_depth_blocks.observe(f64::from(depth));
     }
 
-    /// What the engine holds of the past now.
-    pub fn remembered(&self, memory: &MemoryStats) {
-        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-        self.memory.tail_transfers.set(gauge(memory.tail_transfers));
-        self.memory.segments.set(gauge(memory.segments));
-        self.memory.graph_transfers.set(gauge(memory.graph_transfers));
-        self.memory.path_transfers.set(gauge(memory.path_transfers));
-        self.memory.revertible_blocks.set(gauge(memory.revertible_blocks));
-    }
-
     /// The counter of recommendations of that status.
     pub fn freeze_recommendations(&self, status: FreezeStatus) -> &IntCounter {
         let position = FreezeStatus::ALL.iter().position(|known| *known == status);
@@ -252,6 +312,16 @@ impl Metrics {
         self.commits.inc();
         self.batch_records.observe(f64::from(records));
         self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A checkpoint was kept so long after it was begun.
+    pub fn checkpoint_took(&self, took: Duration) {
+        self.checkpoint_seconds.observe(took.as_secs_f64());
+    }
+
+    /// The stream stood still so long for a checkpoint.
+    pub fn checkpoint_paused(&self, pause: Duration) {
+        self.checkpoint_pause_seconds.observe(pause.as_secs_f64());
     }
 
     /// All of them in the text format of Prometheus, as of now.
@@ -269,11 +339,17 @@ impl Metrics {
     /// A chain without a block applied has no lag to tell.
     fn measure_lag(&self, now: Duration) {
         for chain in Chain::ALL {
-            let applied_ms = self.chain(chain).applied_ms.load(Ordering::Relaxed);
-            if applied_ms > 0 {
-                let lag = now.saturating_sub(Duration::from_millis(applied_ms)).as_secs();
-                let lag = i64::try_from(lag).unwrap_or(i64::MAX);
-                self.watermark_lag_seconds.with_label_values(&[chain.name()]).set(lag);
+            let times = [
+                (&self.chain(chain).applied_ms, &self.watermark_lag_seconds),
+                (&self.chain(chain).checkpoint_ms, &self.checkpoint_age_seconds),
+            ];
+            for (at_ms, seconds) in times {
+                let at_ms = at_ms.load(Ordering::Relaxed);
+                if at_ms > 0 {
+                    let since = now.saturating_sub(Duration::from_millis(at_ms)).as_secs();
+                    let since = i64::try_from(since).unwrap_or(i64::MAX);
+                    seconds.with_label_values(&[chain.name()]).set(since);
+                }
             }
         }
     }
@@ -308,6 +384,10 @@ impl Family {
         self.register(IntCounterVec::new(options(name, help), labels))
     }
 
+    fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> CounterVec {
+        self.register(CounterVec::new(options(name, help), labels))
+    }
+
     fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.register(IntGauge::with_opts(options(name, help)))
     }
@@ -337,17 +417,6 @@ impl Family {
         reasons.map(|reason| (reason, counters.with_label_values(&[reason]))).collect()
     }
 
-    fn memory(&self) -> MemoryMetrics {
-        MemoryMetrics {
-            tail_transfers: self.gauge("tail_transfers", "Transfers not sealed in a segment yet"),
-            segments: self.gauge("segments", "Segments of the past that were sealed"),
-            graph_transfers: self.gauge("graph_transfers", "Newest transfers that the graph holds"),
-            path_transfers: self
-                .gauge("path_transfers", "Transfers on paths that were told, kept at hand"),
-            revertible_blocks: self.gauge("revertible_blocks", "Blocks kept to be taken back"),
-        }
-    }
-
     fn chains(&self) -> [ChainMetrics; Chain::ALL.len()] {
         let count = |name: &str, help: &str| self.counters(name, help, &["chain"]);
         let gauge = |name: &str, help: &str| self.gauges(name, help, "chain");
@@ -363,6 +432,26 @@ impl Family {
         let last_final = gauge("final_block", "Number of the last block known to be final");
         let held = gauge("held_blocks", "Blocks read and not yet applied");
         let events = self.counters("events_total", "USDT events applied", &["chain", "kind"]);
+        let accounts = gauge("accounts", "Accounts that the ledger knows");
+        let transfers = gauge("transfers", "Transfers applied");
+        let late_traces = gauge("late_traces", "Cases that are being traced through the past");
+        let owner = gauge("owner", "1 while this instance publishes for the chain");
+        let takeovers = count("takeovers_total", "Times this instance began to publish");
+        let owed = gauge("owed", "Things told and not published, as another instance publishes");
+        let waiting = self.seconds(
+            "waiting_seconds_total",
+            "Seconds in which the follower waited, by what for",
+            &["chain", "stage"],
+        );
+        let checkpoints = count("checkpoints_total", "Checkpoints written");
+        let failures = count("checkpoint_failures_total", "Checkpoints that could not be written");
+        let damaged = count("checkpoints_damaged_total", "Checkpoints that were found damaged");
+        let bytes = gauge("checkpoint_bytes", "Bytes of the last checkpoint, without segments");
+        let tail = gauge("tail_transfers", "Transfers not sealed in a segment yet");
+        let segments = gauge("segments", "Segments of the past that were sealed");
+        let graph = gauge("graph_transfers", "Newest transfers that the graph holds");
+        let paths = gauge("path_transfers", "Transfers on paths that were told, kept at hand");
+        let revertible = gauge("revertible_blocks", "Blocks kept to be taken back");
         Chain::ALL.map(|chain| {
             let label = &[chain.name()];
             ChainMetrics {
@@ -378,7 +467,26 @@ impl Family {
                 final_block: last_final.with_label_values(label),
                 held_blocks: held.with_label_values(label),
                 events: EVENT_KINDS.map(|kind| events.with_label_values(&[chain.name(), kind])),
+                accounts: accounts.with_label_values(label),
+                transfers: transfers.with_label_values(label),
+                late_traces: late_traces.with_label_values(label),
+                owner: owner.with_label_values(label),
+                takeovers: takeovers.with_label_values(label),
+                owed: owed.with_label_values(label),
+                waiting: WAITS.map(|wait| waiting.with_label_values(&[chain.name(), wait])),
+                checkpoints: checkpoints.with_label_values(label),
+                checkpoint_failures: failures.with_label_values(label),
+                checkpoints_damaged: damaged.with_label_values(label),
+                checkpoint_bytes: bytes.with_label_values(label),
+                memory: MemoryMetrics {
+                    tail_transfers: tail.with_label_values(label),
+                    segments: segments.with_label_values(label),
+                    graph_transfers: graph.with_label_values(label),
+                    path_transfers: paths.with_label_values(label),
+                    revertible_blocks: revertible.with_label_values(label),
+                },
                 applied_ms: AtomicU64::new(0),
+                checkpoint_ms: AtomicU64::new(0),
             }
         })
     }

@@ -91,6 +91,26 @@ impl Pipeline {
         }
     }
 
+    /// A pipeline that goes on where it was: with that engine, and the chain's
+    /// assembler.
+    pub fn restore(
+        engine: Engine,
+        chain: Chain,
+        assembler: Assembler,
+        window: AssemblerConfig,
+        metrics: Arc<Metrics>,
+    ) -> Pipeline {
+        let mut pipeline = Pipeline::new(engine, [window; 2], metrics);
+        pipeline.orphaned[chain.index()] = assembler.orphaned_events();
+        pipeline.assemblers[chain.index()] = assembler;
+        pipeline
+    }
+
+    /// The assembler of a chain, for a checkpoint.
+    pub fn assembler(&self, chain: Chain) -> &Assembler {
+        &self.assemblers[chain.index()]
+    }
+
     /// Takes what one record means; a topic speaks of its own chain only.
     /// Returns the newest block that it tells of, and why part of it could not
     /// be taken.
@@ -215,24 +235,22 @@ impl Pipeline {
         last.map_or(0, |number| number.saturating_add(1))
     }
 
-    /// Brings the gauges up to date; once a batch is enough.
-    pub fn measure(&mut self) {
+    /// Brings the gauges of a chain up to date; once a batch is enough.
+    pub fn measure(&mut self, chain: Chain) {
         let stats = self.engine.stats();
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-        self.metrics.accounts.set(gauge(stats.accounts));
-        self.metrics.transfers.set(gauge(stats.transfers));
         self.metrics.cases.set(gauge(stats.cases));
-        self.metrics.remembered(&self.engine.memory());
-        for chain in Chain::ALL {
-            let (metrics, assembler) = (self.metrics.chain(chain), &self.assemblers[chain.index()]);
-            metrics.held_blocks.set(gauge(assembler.held_blocks()));
-            let number = |block: Option<u64>| i64::try_from(block.unwrap_or(0)).unwrap_or(i64::MAX);
-            metrics.head_block.set(number(assembler.newest()));
-            metrics.final_block.set(number(assembler.solid().max(assembler.final_block())));
-            let orphaned = assembler.orphaned_events();
-            let before = std::mem::replace(&mut self.orphaned[chain.index()], orphaned);
-            metrics.orphaned_events.inc_by(orphaned.saturating_sub(before));
-        }
+        let (metrics, assembler) = (self.metrics.chain(chain), &self.assemblers[chain.index()]);
+        metrics.accounts.set(gauge(stats.accounts));
+        metrics.transfers.set(gauge(stats.transfers));
+        metrics.remembered(&self.engine.memory());
+        metrics.held_blocks.set(gauge(assembler.held_blocks()));
+        let number = |block: Option<u64>| i64::try_from(block.unwrap_or(0)).unwrap_or(i64::MAX);
+        metrics.head_block.set(number(assembler.newest()));
+        metrics.final_block.set(number(assembler.solid().max(assembler.final_block())));
+        let orphaned = assembler.orphaned_events();
+        let before = std::mem::replace(&mut self.orphaned[chain.index()], orphaned);
+        metrics.orphaned_events.inc_by(orphaned.saturating_sub(before));
     }
 
     fn apply(

@@ -1,7 +1,11 @@
 //! What a run came to: for `summary.json`, and for a person to read.
 
+use std::collections::BTreeMap;
+
 use flow_codec::{DecodeError, Ignored};
-use flow_core::{CaseTotals, Chain, FreezeStatus, LedgerStats, MemoryStats, Rule};
+use flow_core::{
+    CaseTotals, Chain, Engine, FreezeStatus, LedgerStats, MemoryStats, Policy, Rule,
+};
 use serde_json::{Map, Value, json};
 
 use crate::metrics::{DEAD_LETTER_REASONS, EVENT_KINDS, Metrics};
@@ -30,8 +34,10 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Reads the figures of a run that took `run_ms`.
-    pub fn of(pipeline: &Pipeline, metrics: &Metrics, run_ms: u128) -> Summary {
+    /// Reads the figures of a run that took `run_ms`, over pipelines that share
+    /// no chain.
+    pub fn of(pipelines: &[&Pipeline], metrics: &Metrics, run_ms: u128) -> Summary {
+        let engines: Vec<&Engine> = pipelines.iter().map(|pipeline| &pipeline.engine).collect();
         let chains = || Chain::ALL.into_iter().map(|chain| metrics.chain(chain));
         let reasons = DecodeError::REASONS.iter().copied().chain(DEAD_LETTER_REASONS);
         let kind = |(at, name): (usize, &&'static str)| {
@@ -47,17 +53,22 @@ impl Summary {
                 Rule::ALL.map(|rule| (rule.name(), metrics.alerts_retracted(rule).get())),
             ),
             reorgs: chains().map(|chain| chain.reorgs.get()).sum(),
-            policies: pipeline.engine.policies().iter().map(|policy| policy.name()).collect(),
+            policies: policies(&engines).iter().map(|policy| policy.name()).collect(),
             freezes: counted(
                 FreezeStatus::ALL.map(|s| (s.name(), metrics.freeze_recommendations(s).get())),
             ),
             duplicates: chains().map(|chain| chain.duplicates.get()).sum(),
             gaps: chains().map(|chain| chain.gaps.get()).sum(),
             blocks: chains().map(|chain| chain.blocks.get()).sum(),
-            transferred_units: pipeline.transferred_units,
-            stats: pipeline.engine.stats(),
-            memory: pipeline.engine.memory(),
-            cases: pipeline.engine.case_totals(),
+            transferred_units: pipelines.iter().map(|pipeline| pipeline.transferred_units).sum(),
+            stats: engines.iter().map(|engine| engine.stats()).fold(Default::default(), both_stats),
+            memory: engines
+                .iter()
+                .map(|engine| engine.memory())
+                .fold(Default::default(), both_memories),
+            cases: policies(&engines)
+                .first()
+                .map_or(Vec::new(), |policy| case_totals_under(&engines, *policy)),
             run_ms,
         }
     }
@@ -140,6 +151,56 @@ impl Summary {
             text.push_str(&case_text(case, totals));
         }
         text
+    }
+}
+
+/// The policies that engines of one configuration trace cases under.
+pub fn policies(engines: &[&Engine]) -> Vec<Policy> {
+    engines.first().map_or(Vec::new(), |engine| engine.policies().to_vec())
+}
+
+/// The books of every case over engines that share no chain, in the order of
+/// case ids.
+pub fn case_totals_under(engines: &[&Engine], policy: Policy) -> Vec<(String, CaseTotals)> {
+    let mut sums = BTreeMap::<String, CaseTotals>::new();
+    for (case, totals) in engines.iter().flat_map(|engine| engine.case_totals_under(policy)) {
+        let sum = sums.entry(case).or_default();
+        sum.emitted += totals.emitted;
+        sum.held += totals.held;
+        sum.frozen += totals.frozen;
+        sum.redeemed += totals.redeemed;
+        sum.destroyed += totals.destroyed;
+        sum.dust += totals.dust;
+        sum.horizon += totals.horizon;
+        for (entity, units) in totals.services {
+            *sum.services.entry(entity).or_default() += units;
+        }
+    }
+    sums.into_iter().collect()
+}
+
+/// Cases are open on every chain, all else is of one.
+fn both_stats(a: LedgerStats, b: LedgerStats) -> LedgerStats {
+    LedgerStats {
+        accounts: a.accounts + b.accounts,
+        transfers: a.transfers + b.transfers,
+        zero_transfers: a.zero_transfers + b.zero_transfers,
+        self_transfers: a.self_transfers + b.self_transfers,
+        opening_units: a.opening_units + b.opening_units,
+        cases: a.cases.max(b.cases),
+    }
+}
+
+fn both_memories(a: MemoryStats, b: MemoryStats) -> MemoryStats {
+    MemoryStats {
+        tail_transfers: a.tail_transfers + b.tail_transfers,
+        segments: a.segments + b.segments,
+        sealed_transfers: a.sealed_transfers + b.sealed_transfers,
+        segment_bytes: a.segment_bytes + b.segment_bytes,
+        hash_bytes: a.hash_bytes + b.hash_bytes,
+        graph_transfers: a.graph_transfers + b.graph_transfers,
+        path_transfers: a.path_transfers + b.path_transfers,
+        revertible_blocks: a.revertible_blocks + b.revertible_blocks,
     }
 }
 

@@ -1,6 +1,5 @@
 //! `usdt-flow demo`: the real pipeline, with nothing to set up.
 
-use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,9 +12,9 @@ use rdkafka::mocking::MockCluster;
 use crate::cli::{DemoArgs, GlobalArgs};
 use crate::config::{Config, Flag, Layers};
 use crate::demo::{Feeder, Printer, Story, TOPICS};
+use crate::follow::{Ended, Until};
 use crate::http::Health;
-use crate::kafka::{Ended, Session, SessionError, Until};
-use crate::knowledge::Watch;
+use crate::instance::Instance;
 use crate::metrics::Metrics;
 use crate::summary::Summary;
 
@@ -51,8 +50,11 @@ pub fn execute(args: &DemoArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     }
     let metrics = Metrics::new();
     let (ended, shown) = play(args, global, &story, &config, &prefix, &metrics)?;
-    ended.pipeline.engine.audit()?;
-    let summary = Summary::of(&ended.pipeline, &metrics, started.elapsed().as_millis());
+    let pipelines: Vec<_> = ended.iter().map(|ended| &ended.pipeline).collect();
+    for pipeline in &pipelines {
+        pipeline.engine.audit()?;
+    }
+    let summary = Summary::of(&pipelines, &metrics, started.elapsed().as_millis());
     let mut out = std::io::stdout().lock();
     writeln!(out, "\n{shown} records came out of the output topics. Where the money is now:\n")?;
     write!(out, "{}", summary.text())?;
@@ -70,7 +72,7 @@ fn play(
     config: &Config,
     prefix: &str,
     metrics: &Arc<Metrics>,
-) -> anyhow::Result<(Ended, u64)> {
+) -> anyhow::Result<(Vec<Ended>, u64)> {
     let stop = Arc::new(AtomicBool::new(false));
     super::run::stop_on_signal(Arc::clone(&stop))?;
     let (total, published) = (AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX));
@@ -84,12 +86,11 @@ fn play(
         stop: Arc::clone(&over),
         speed: args.speed,
     };
-    let session = Session {
+    let instance = Instance {
         config,
-        known: RefCell::new(story.known.clone()),
-        watch: RefCell::new(Watch::new(&[], &[])),
+        known: story.known.clone(),
         metrics: Arc::clone(metrics),
-        health: Health::new(),
+        health: Health::of(config.inputs.iter().map(|input| input.chain)),
         stop: &stop,
         until: Until::Records(&total),
     };
@@ -108,7 +109,7 @@ fn play(
             }
             printed
         });
-        let ended = session.run();
+        let ended = instance.run();
         over.store(true, Ordering::Relaxed);
         let written = Rule::ALL.map(|rule| metrics.alerts(rule).get()).iter().sum::<u64>()
             + FreezeStatus::ALL
@@ -118,11 +119,8 @@ fn play(
         published.store(if ended.is_ok() { written } else { 0 }, Ordering::Relaxed);
         let fed = feeding.join().expect("the feeder does not panic");
         let shown = printing.join().expect("the printer does not panic")?;
-        let ended = ended.map_err(|error| match error {
-            SessionError::Retry(error) | SessionError::Fatal(error) => error,
-        })?;
         fed?;
-        Ok((ended, shown))
+        Ok((ended?, shown))
     })
 }
 
@@ -146,6 +144,7 @@ fn configuration(servers: &str, prefix: &str, global: &GlobalArgs) -> anyhow::Re
         flag("input.ethereum.finality_blocks", "0"),
         // Enough to see each step of a theft without the crumbs.
         flag("engine.alert_min_units", "500000000"),
+        flag("checkpoint.url", ""),
     ];
     flags.extend(global.flags());
     let layers = Layers { flags, ..Layers::default() };
@@ -159,9 +158,12 @@ fn create_topics<C: rdkafka::ClientContext>(
     let inputs = config.inputs.iter().flat_map(|input| &input.topics).map(|topic| &topic.name);
     let output = &config.output;
     let outputs = [&output.alerts_topic, &output.freezes_topic, &output.deadletter_topic];
-    for topic in inputs.chain(outputs) {
+    let chains = i32::try_from(Chain::ALL.len())?;
+    let owners = [(&output.owners_topic, chains)];
+    let one = |topic| (topic, 1);
+    for (topic, partitions) in inputs.chain(outputs).map(one).chain(owners) {
         cluster
-            .create_topic(topic, 1, 1)
+            .create_topic(topic, partitions, 1)
             .with_context(|| format!("cannot create topic {topic}"))?;
     }
     Ok(())

@@ -42,6 +42,57 @@ impl FileArchive {
     }
 }
 
+/// A segment as a checkpoint names it: length, and checksum of its header.
+pub type SegmentKey = (u64, u32);
+
+impl FileArchive {
+    /// Goes on after these segments: what the folder holds of them stays, the
+    /// others are written, as `fetch` gives them by number; what else it holds
+    /// is deleted.
+    ///
+    /// # Errors
+    /// As [`FileArchive::create`], or what `fetch` says.
+    pub fn resume(
+        dir: &Path,
+        segments: &[SegmentKey],
+        fetch: &mut dyn FnMut(usize) -> anyhow::Result<Vec<u8>>,
+    ) -> anyhow::Result<(FileArchive, Vec<Arc<dyn Image>>)> {
+        let failed = || format!("cannot use the history folder {}", dir.display());
+        std::fs::create_dir_all(dir).explain(failed(), FOLDER_HINT)?;
+        list(dir)?;
+        let mut archive = FileArchive { dir: dir.to_owned(), _lock: lock(dir)? };
+        for (path, entry) in list(dir)? {
+            let kept = match entry {
+                Entry::Lock => true,
+                Entry::Segment(number) => {
+                    segments.get(number).is_some_and(|key| is_segment(&path, *key))
+                }
+                Entry::Unfinished | Entry::Other => false,
+            };
+            if !kept {
+                std::fs::remove_file(&path)
+                    .with_context(|| format!("cannot delete {}", path.display()))?;
+            }
+        }
+        let mut images: Vec<Arc<dyn Image>> = Vec::new();
+        for number in 0..segments.len() {
+            let path = dir.join(segment_name(number));
+            images.push(match FileImage::open(path) {
+                Ok(image) => Arc::new(image),
+                Err(_) => archive.keep(number, fetch(number)?)?,
+            });
+        }
+        Ok((archive, images))
+    }
+}
+
+/// Whether the file is that segment, as far as its header tells: what it holds
+/// is compared with its checksums when it is read.
+fn is_segment(path: &Path, key: SegmentKey) -> bool {
+    let image = FileImage::open(path.to_owned());
+    image.is_ok_and(|image| flow_core::segment_identity(&image).is_ok_and(|found| found == key))
+}
+
 impl Archive for FileArchive {
     fn keep(&mut self, number: usize, bytes: Vec<u8>) -> Result<Arc<dyn Image>, ImageError> {
         let path = self.dir.join(segment_name(number));

@@ -20,7 +20,7 @@ use flow_core::{Archive, Image, MemoryArchive};
 use crate::report::Explain;
 use image::FileImage;
 
-pub use archive::FileArchive;
+pub use archive::{FileArchive, SegmentKey};
 
 /// The file that the process which writes the folder holds locked.
 const LOCK: &str = "usdt-flow.lock";

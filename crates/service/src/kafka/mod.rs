@@ -1,20 +1,21 @@
-//! Kafka: consuming inputs, reading topics whole, publishing in transactions.
+//! Kafka: the log of a follower, and the group that spreads chains over
+//! instances.
 //!
 //! What always holds: outputs and the offsets that caused them are committed
 //! in one transaction, by one thread that owns the producer. What was measured
 //! to make that fast and safe stands beside each setting.
 
-mod changes;
-mod input;
-mod outgoing;
-mod published;
+mod log;
+mod membership;
 mod publisher;
 mod reader;
-mod session;
 
+pub use log::KafkaLog;
+pub use membership::Membership;
+pub(crate) use reader::MissingTopic;
 pub use reader::TopicReader;
-pub use session::{Ended, Session, SessionError, Until};
 
+use flow_core::Chain;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
@@ -25,6 +26,12 @@ pub fn client(kafka: &KafkaConfig) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &kafka.bootstrap_servers).set("client.id", "usdt-flow");
     config
+}
+
+/// The transactional id under which a chain is published. Whoever opens it last
+/// is the only one.
+pub fn transactional_id(kafka: &KafkaConfig, chain: Chain) -> String {
+    format!("{}-{chain}", kafka.transactional_id)
 }
 
 /// A consumer of committed records. The caller says where it starts.

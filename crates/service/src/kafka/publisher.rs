@@ -2,22 +2,24 @@
 //!
 //! One thread owns the producer. A transaction is opened when a batch is
 //! ready, never while polling, so none stays open. What always holds: after
-//! any error that leaves the outcome open, the publisher is of no further use;
-//! the session ends, and the next one makes a new producer and rebuilds.
+//! any error that leaves the outcome open, the publisher is of no further use,
+//! and a new one must be made; after one that was aborted for certain, the same
+//! batch may be committed again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use flow_core::Chain;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientContext, TopicPartitionList};
 
-use super::outgoing::Outgoing;
-use super::session::SessionError;
 use crate::config::KafkaConfig;
+use crate::failpoint;
+use crate::follow::{CommitError, Outgoing};
 use crate::report::Explain;
 
 /// How long the first broker may take to answer.
@@ -58,10 +60,10 @@ pub(super) struct Publisher {
 
 impl Publisher {
     /// Makes the producer and fences every earlier one of the same id.
-    pub(super) fn open(kafka: &KafkaConfig) -> anyhow::Result<Publisher> {
+    pub(super) fn open(kafka: &KafkaConfig, chain: Chain) -> anyhow::Result<Publisher> {
         let mut config = super::client(kafka);
         config
-            .set("transactional.id", &kafka.transactional_id)
+            .set("transactional.id", super::transactional_id(kafka, chain))
             .set("transaction.timeout.ms", "30000")
             .set("compression.type", "lz4")
             .set("linger.ms", "0")
@@ -91,28 +93,33 @@ impl Publisher {
     /// that it took.
     pub(super) fn commit(
         &self,
-        outputs: &mut Vec<Outgoing>,
+        outputs: &[Outgoing],
         offsets: &TopicPartitionList,
         group: &ConsumerGroupMetadata,
-    ) -> Result<Duration, SessionError> {
+    ) -> Result<Duration, CommitError> {
         let began = Instant::now();
+        self.producer.context().failed.store(false, Ordering::Relaxed);
         self.producer.begin_transaction().map_err(|error| self.give_up(error))?;
-        for output in outputs.drain(..) {
-            self.send(&output)?;
+        failpoint::hit("begun");
+        for output in outputs {
+            self.send(output)?;
         }
+        failpoint::hit("sent");
         if offsets.count() > 0 {
             self.retry(|| self.producer.send_offsets_to_transaction(offsets, group, INIT_MAX))?;
         }
+        failpoint::hit("offsets_sent");
         self.drain()?;
         if self.producer.context().failed.load(Ordering::Relaxed) {
             return Err(self.abort(anyhow::anyhow!("an output was not delivered")));
         }
+        failpoint::hit("drained");
         // Messages are drained, so the flush inside commit has nothing to wait for.
         self.retry(|| self.producer.commit_transaction(rdkafka::util::Timeout::Never))?;
         Ok(began.elapsed())
     }
 
-    fn send(&self, output: &Outgoing) -> Result<(), SessionError> {
+    fn send(&self, output: &Outgoing) -> Result<(), CommitError> {
         let mut headers = OwnedHeaders::new_with_capacity(output.headers.len());
         for (key, value) in &output.headers {
             headers = headers.insert(Header { key, value: Some(value) });
@@ -138,7 +145,7 @@ impl Publisher {
 
     /// Polls until nothing is under way. `flush` and `commit_transaction` cost
     /// 100 ms and more while messages are.
-    fn drain(&self) -> Result<(), SessionError> {
+    fn drain(&self) -> Result<(), CommitError> {
         let began = Instant::now();
         while self.producer.in_flight_count() > 0 {
             // A timeout below a millisecond spins, and the broker may need the core.
@@ -154,7 +161,7 @@ impl Publisher {
         Ok(())
     }
 
-    fn retry(&self, step: impl Fn() -> Result<(), KafkaError>) -> Result<(), SessionError> {
+    fn retry(&self, step: impl Fn() -> Result<(), KafkaError>) -> Result<(), CommitError> {
         loop {
             match step() {
                 Ok(()) => return Ok(()),
@@ -166,33 +173,46 @@ impl Publisher {
         }
     }
 
-    fn give_up(&self, error: KafkaError) -> SessionError {
-        let fenced = match &error {
+    fn give_up(&self, error: KafkaError) -> CommitError {
+        let (fenced, abortable) = match &error {
             KafkaError::Transaction(inner) => {
-                matches!(
+                let fenced = matches!(
                     inner.code(),
                     RDKafkaErrorCode::Fenced
                         | RDKafkaErrorCode::ProducerFenced
                         | RDKafkaErrorCode::InvalidProducerEpoch
-                )
+                );
+                (fenced, inner.txn_requires_abort())
             }
-            _ => false,
+            _ => (false, false),
         };
         if fenced {
-            return SessionError::Fatal(anyhow::Error::new(error).context(
-                "another instance with the same transactional id has taken over; \
-                 this one stops and nothing of its last batch is visible",
+            return CommitError::Fenced(anyhow::Error::new(error).context(
+                "another instance publishes for the chain, or the transaction took longer than \
+                 the brokers allow; nothing of the last batch is visible",
             ));
         }
-        self.abort(anyhow::Error::new(error))
+        if abortable {
+            return self.abort(anyhow::Error::new(error));
+        }
+        CommitError::Open(anyhow::Error::new(error).context("the outcome of a transaction is open"))
     }
 
-    fn abort(&self, error: anyhow::Error) -> SessionError {
+    /// Ends the transaction without a trace, if the brokers say so.
+    fn abort(&self, error: anyhow::Error) -> CommitError {
         let purged = rdkafka::producer::PurgeConfig::default().queue().inflight();
         self.producer.purge(purged);
-        if let Err(abort) = self.producer.abort_transaction(DRAIN_MAX) {
-            tracing::warn!(error = %abort, "the transaction could not be aborted either");
+        let began = Instant::now();
+        while self.producer.in_flight_count() > 0 && began.elapsed() < DRAIN_MAX {
+            self.producer.poll(Duration::ZERO);
+            std::thread::sleep(DRAIN_PAUSE);
         }
-        SessionError::Retry(error.context("a transaction failed"))
+        match self.producer.abort_transaction(DRAIN_MAX) {
+            Ok(()) => CommitError::Aborted(error.context("a transaction was aborted")),
+            Err(abort) => {
+                tracing::warn!(error = %abort, "the transaction could not be aborted either");
+                CommitError::Open(error.context("the outcome of a transaction is open"))
+            }
+        }
     }
 }

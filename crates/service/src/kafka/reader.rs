@@ -17,7 +17,7 @@ use crate::report::Explain;
 /// A topic of the configuration that the broker does not know.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no topic {0}")]
-pub(super) struct MissingTopic(String);
+pub(crate) struct MissingTopic(String);
 
 /// How long a broker may take to answer for a topic.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -28,6 +28,8 @@ pub struct TopicReader {
     topic: String,
     /// By partition: its end has been reached once.
     ended: Vec<bool>,
+    /// Offsets at which it was opened.
+    began: Vec<(i32, i64)>,
 }
 
 impl TopicReader {
@@ -36,6 +38,19 @@ impl TopicReader {
     /// # Errors
     /// If the broker cannot be reached or the topic is missing.
     pub fn open(kafka: &KafkaConfig, topic: &str) -> anyhow::Result<TopicReader> {
+        TopicReader::open_at(kafka, topic, &[])
+    }
+
+    /// Opens the topic at these offsets, by partition; one that is not named at
+    /// its beginning.
+    ///
+    /// # Errors
+    /// If the broker cannot be reached or the topic is missing.
+    pub fn open_at(
+        kafka: &KafkaConfig,
+        topic: &str,
+        offsets: &[(i32, i64)],
+    ) -> anyhow::Result<TopicReader> {
         let mut config = super::consumer(kafka);
         // A consumer without a group still needs a group id to be made.
         config
@@ -46,11 +61,13 @@ impl TopicReader {
         let partitions = partitions(&consumer, topic)?;
         let mut assignment = TopicPartitionList::new();
         for partition in 0..partitions {
-            assignment.add_partition_offset(topic, partition, Offset::Beginning)?;
+            let known = offsets.iter().find(|(number, _)| *number == partition);
+            let offset = known.map_or(Offset::Beginning, |(_, offset)| Offset::Offset(*offset));
+            assignment.add_partition_offset(topic, partition, offset)?;
         }
         consumer.assign(&assignment).with_context(|| format!("cannot read topic {topic}"))?;
         let ended = vec![false; usize::try_from(partitions)?];
-        Ok(TopicReader { consumer, topic: topic.to_owned(), ended })
+        Ok(TopicReader { consumer, topic: topic.to_owned(), ended, began: offsets.to_vec() })
     }
 
     /// Hands every record that the topic holds now to `take`.
@@ -103,8 +120,26 @@ impl TopicReader {
         }
     }
 
-    pub(super) fn topic(&self) -> &str {
-        &self.topic
+    /// Another reader that goes on where this one is, and will be told where
+    /// the end is now.
+    ///
+    /// # Errors
+    /// If the broker cannot be reached.
+    pub(super) fn reopen(&self, kafka: &KafkaConfig) -> anyhow::Result<TopicReader> {
+        let positions = self.consumer.position().context("a reader lost its place")?;
+        let elements = positions.elements();
+        let known = elements.iter().filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => Some((element.partition(), offset)),
+            _ => None,
+        });
+        let mut offsets: Vec<(i32, i64)> = known.collect();
+        // Where nothing was read yet, it begins where this one began.
+        for (number, offset) in &self.began {
+            if !offsets.iter().any(|(known, _)| known == number) {
+                offsets.push((*number, *offset));
+            }
+        }
+        TopicReader::open_at(kafka, &self.topic, &offsets)
     }
 }
 

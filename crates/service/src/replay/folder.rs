@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::pipeline::Rejected;
 use crate::report::Explain;
-use crate::summary::Summary;
+use crate::summary::{Summary, case_totals_under, policies};
 
 /// The outputs of a replay.
 pub(super) struct Folder {
@@ -81,30 +81,36 @@ impl Folder {
         for file in [&mut self.alerts, &mut self.freezes, &mut self.refused] {
             file.flush().with_context(|| format!("cannot write to {}", self.path.display()))?;
         }
-        write_tables(&self.path, engine, summary)
+        write_tables(&self.path, &[engine], summary)
     }
 }
 
 /// The tables and `summary.json`. The tables are those of the leading policy;
-/// where there are several, each has its own in a folder of its name too.
-pub(super) fn write_tables(path: &Path, engine: &Engine, summary: &Summary) -> anyhow::Result<()> {
-    let policies = engine.policies();
+/// where there are several, each has its own in a folder of its name too. The
+/// engines share no chain.
+pub(super) fn write_tables(
+    path: &Path,
+    engines: &[&Engine],
+    summary: &Summary,
+) -> anyhow::Result<()> {
+    let policies = policies(engines);
     let leading = policies.iter().take(1).map(|policy| (*policy, path.to_owned()));
     let several = policies.iter().filter(|_| policies.len() > 1);
     let apart = several.map(|policy| (*policy, path.join(policy.name())));
     for (policy, path) in leading.chain(apart) {
         std::fs::create_dir_all(&path)
             .with_context(|| format!("cannot make the folder {}", path.display()))?;
-        write_taint(&path, engine, policy)?;
-        write_cases(&path, &engine.case_totals_under(policy))?;
+        write_taint(&path, engines, policy)?;
+        write_cases(&path, &case_totals_under(engines, policy))?;
     }
     let mut file = create(path, "summary.json")?;
     line(&mut file, serde_json::to_string_pretty(&summary.json())?.as_bytes())?;
     file.flush().with_context(|| format!("cannot write to {}", path.display()))
 }
 
-fn write_taint(path: &Path, engine: &Engine, policy: Policy) -> anyhow::Result<()> {
-    let rows = engine.taint_rows_under(policy).into_iter().map(|(case, row)| {
+fn write_taint(path: &Path, engines: &[&Engine], policy: Policy) -> anyhow::Result<()> {
+    let rows = engines.iter().flat_map(|engine| engine.taint_rows_under(policy));
+    let rows = rows.map(|(case, row)| {
         let chain = row.account.chain;
         vec![
             case,

@@ -224,7 +224,7 @@ impl Replay {
         if self.seals {
             self.pipeline.engine.seal()?;
         }
-        let summary = crate::summary::Summary::of(&self.pipeline, &self.metrics, run_ms);
+        let summary = crate::summary::Summary::of(&[&self.pipeline], &self.metrics, run_ms);
         if let Some(folder) = self.folder {
             folder.finish(&self.pipeline.engine, &summary)?;
         }
@@ -232,16 +232,17 @@ impl Replay {
     }
 }
 
-/// Writes the tables of the final state of a live run to a folder.
+/// Writes the tables of the final state of a live run to a folder; each engine
+/// has chains of its own.
 ///
 /// # Errors
 /// If a file cannot be written.
 pub fn write_tables(
     out: &Path,
-    engine: &Engine,
+    engines: &[&Engine],
     summary: &crate::summary::Summary,
 ) -> anyhow::Result<()> {
-    folder::write_tables(out, engine, summary)
+    folder::write_tables(out, engines, summary)
 }
 
 /// Sizes of the files, for a progress bar; `None` if one is a stream.

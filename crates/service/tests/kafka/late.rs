@@ -39,8 +39,8 @@ fn a_case_opened_while_running_is_told_its_past() {
         broker.produce(&topic, &contract_events(part));
     }
     service.wait_for_alerts(|alerts| standing(alerts).len() >= expected_alerts.len());
-    let metrics = running.wait_for_metric("usdt_flow_segments ", 5);
-    assert!(metrics.contains("usdt_flow_late_traces 0\n"), "{metrics}");
+    let metrics = running.wait_for_metric("usdt_flow_segments{chain=\"tron\"} ", 5);
+    assert!(metrics.contains("usdt_flow_late_traces{chain=\"tron\"} 0\n"), "{metrics}");
     let (_, log) = running.terminate();
     assert!(log.contains("a late case was traced through the past"), "{log}");
     let alerts = service.alerts();

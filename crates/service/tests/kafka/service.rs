@@ -126,17 +126,30 @@ impl<'a> Service<'a> {
         let text = format!(
             "[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n\
              [input]\ncase_files = [{:?}]\n{}\
-             [output]\ntopic_prefix = {:?}\n{}",
+             [output]\ntopic_prefix = {:?}\n\
+             [checkpoint]\nurl = {:?}\ninterval_seconds = 1\n{}",
             self.broker.servers,
             self.prefix,
             self.folder.cases(),
             self.inputs,
             self.prefix,
+            self.state(),
             self.settings,
         );
         let path = self.out.path().join("usdt-flow.toml");
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Where its checkpoints lie.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.out.path().join("state")
+    }
+
+    /// Forgets all checkpoints, so that the next session begins at the
+    /// beginning.
+    pub(crate) fn forget_checkpoints(&self) {
+        std::fs::remove_dir_all(self.state()).unwrap();
     }
 
     pub(crate) fn create_topics(&self) {

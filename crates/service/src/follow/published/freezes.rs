@@ -4,18 +4,15 @@
 //! up to that of which another stands; at the end of it, what stands is what
 //! the rebuilt state asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use flow_codec::wire::FreezeRecord;
 use flow_core::{FreezeRecommendation, FreezeStatus};
 use foldhash::fast::FixedState;
-use rdkafka::Message;
 
 use super::super::outgoing::Outgoing;
-use super::super::reader::TopicReader;
-use super::{Published, chain_of};
-use crate::config::{KafkaConfig, OutputConfig};
+use super::Published;
 
 /// The last recommendation for an account.
 #[derive(Debug)]
@@ -26,69 +23,74 @@ pub(super) struct StandingFreeze {
     pub(super) state: u64,
     /// Whether the rebuild told anything of the account, or need not.
     pub(super) told: bool,
+    /// The record, as long as it may have to be withdrawn.
+    record: Vec<u8>,
 }
 
 impl Published {
-    pub(super) fn note_freeze(&mut self, key: &str, id: String, record: &[u8]) {
-        if let (Some(block), Some(chain)) = (parse_freeze_block(&id), chain_of(key)) {
-            self.reach(chain, block);
-            let (state, told) = (freeze_state(record), is_closed(record));
-            self.freezes.insert(key.to_owned(), StandingFreeze { block, id, state, told });
+    pub(super) fn note_freeze(&mut self, key: &str, id: &str, record: &[u8]) {
+        if self.rebuilt {
+            return;
         }
+        let Some(block) = parse_freeze_block(id) else { return };
+        self.newest = self.newest.max(block);
+        let told = is_closed(record) | self.owed.confirm_freeze(key, id);
+        let (id, state) = (id.to_owned(), freeze_state(record));
+        let record = if told { Vec::new() } else { record.to_vec() };
+        self.freezes.insert(key.to_owned(), StandingFreeze { block, id, state, told, record });
+    }
+
+    /// Notes that the engine told of the account; `true` if just this stands.
+    pub(super) fn match_freeze(&mut self, key: &str, id: &str) -> bool {
+        let Some(standing) = self.freezes.get_mut(key) else { return false };
+        standing.told = true;
+        let stands = standing.id == id;
+        if stands {
+            self.superseded.remove(key);
+        }
+        stands
     }
 
     /// The recommendation, if it is to be published. While the state is
     /// rebuilt, one of a block up to that of which another stands waits for the
     /// end of the rebuild: a case that came late was told as of the block it
     /// came at, and is found for earlier blocks now.
-    pub(in crate::kafka) fn admit_freeze(
+    pub(in crate::follow) fn admit_freeze(
         &mut self,
         record: &FreezeRecommendation,
         message: Outgoing,
     ) -> Option<Outgoing> {
-        let key = message.key.clone().filter(|_| !self.is_rebuilt(record.account.chain));
+        let key = message.key.clone().filter(|_| !self.rebuilt);
         let (Some(key), Some(id)) = (key, message.header("ce_id")) else {
             return Some(message);
         };
-        let mut standing = self.freezes.get_mut(&key);
-        if let Some(standing) = &mut standing {
-            standing.told = true;
+        if self.match_freeze(&key, id) {
+            return None;
         }
-        match standing {
-            Some(standing) if standing.id == *id => {
-                self.superseded.remove(&key);
-                None
-            }
-            Some(standing) if record.block <= standing.block => {
-                self.superseded.insert(key, message);
-                None
-            }
-            _ => {
-                self.superseded.remove(&key);
-                let (block, id, state) = (record.block, id.clone(), freeze_state(&message.value));
-                self.freezes.insert(key, StandingFreeze { block, id, state, told: true });
-                Some(message)
-            }
+        let later = |standing: &StandingFreeze| record.block <= standing.block;
+        if self.freezes.get(&key).is_some_and(later) {
+            self.superseded.insert(key, message);
+            return None;
         }
+        self.superseded.remove(&key);
+        let (block, id, state) = (record.block, id.clone(), freeze_state(&message.value));
+        let standing = StandingFreeze { block, id, state, told: true, record: Vec::new() };
+        self.freezes.insert(key, standing);
+        Some(message)
     }
-}
 
-/// The last recommendations for these keys.
-pub(in crate::kafka) fn read_freezes(
-    kafka: &KafkaConfig,
-    output: &OutputConfig,
-    keys: &BTreeSet<String>,
-) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
-    let mut records = BTreeMap::new();
-    TopicReader::open(kafka, &output.freezes_topic)?.read_to_end(|message| {
-        let key = message.key().map(String::from_utf8_lossy);
-        if let Some(key) = key.filter(|key| keys.contains(key.as_ref())) {
-            let record = message.payload().unwrap_or_default().to_vec();
-            records.insert(key.into_owned(), record);
-        }
-        Ok(())
-    })?;
-    Ok(records)
+    /// What has to be said otherwise, and what has to be withdrawn.
+    pub(super) fn end_freezes(&mut self) -> (Vec<Outgoing>, BTreeMap<String, Vec<u8>>) {
+        let is_news = |(key, message): &(String, Outgoing)| {
+            let standing = self.freezes.get(key).map(|standing| standing.state);
+            standing != Some(freeze_state(&message.value))
+        };
+        let superseded = std::mem::take(&mut self.superseded).into_iter().filter(is_news);
+        let recommendations = superseded.map(|(_, message)| message).collect();
+        let standing = std::mem::take(&mut self.freezes).into_iter();
+        let groundless = standing.filter(|(_, freeze)| !freeze.told);
+        (recommendations, groundless.map(|(key, freeze)| (key, freeze.record)).collect())
+    }
 }
 
 /// Whether the desk waits for nothing more.

@@ -5,22 +5,16 @@
 
 use flow_codec::{address, case_file};
 use flow_core::Event;
-use rdkafka::Message;
-use rdkafka::message::BorrowedMessage;
 
+use super::log::{Change, ChangeKind};
 use crate::pipeline::Rejected;
 
-/// Reads one record of a topic of changes.
-pub(super) type Parse = fn(&BorrowedMessage<'_>) -> Result<Event, Rejected>;
-
-/// What a record of the cases topic says.
-pub(super) fn case(message: &BorrowedMessage<'_>) -> Result<Event, Rejected> {
-    parse_case(message.key(), message.payload())
-}
-
-/// What a record of the labels topic says.
-pub(super) fn label(message: &BorrowedMessage<'_>) -> Result<Event, Rejected> {
-    parse_label(message.key(), message.payload())
+/// What a record of the topics of cases and labels says.
+pub(super) fn parse(change: &Change<'_>) -> Result<Event, Rejected> {
+    match change.kind {
+        ChangeKind::Case => parse_case(change.key, change.value),
+        ChangeKind::Label => parse_label(change.key, change.value),
+    }
 }
 
 fn parse_case(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Event, Rejected> {

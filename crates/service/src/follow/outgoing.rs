@@ -2,25 +2,35 @@
 
 use flow_codec::wire;
 use flow_core::{Block, RefusedEvent};
-use rdkafka::Message;
-use rdkafka::message::BorrowedMessage;
 
 use crate::pipeline::Rejected;
 
 /// A record for an output topic.
-#[derive(Clone, Debug)]
-pub(super) struct Outgoing {
-    pub(super) topic: String,
-    pub(super) key: Option<String>,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) value: Vec<u8>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The topic.
+    pub topic: String,
+    /// The record's key.
+    pub key: Option<String>,
+    /// Names and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The record's value.
+    pub value: Vec<u8>,
 }
 
 impl Outgoing {
     /// The value of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&String> {
+    pub fn header(&self, name: &str) -> Option<&String> {
         self.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) topic: &'a str,
+    pub(super) number: i32,
+    pub(super) offset: i64,
 }
 
 /// An alert or a recommendation.
@@ -33,17 +43,17 @@ pub(super) fn message(topic: &str, message: wire::Message) -> Outgoing {
 pub(super) fn dead_letter(
     topic: &str,
     rejected: &Rejected,
-    message: &BorrowedMessage<'_>,
+    place: Place<'_>,
+    payload: &[u8],
 ) -> Outgoing {
     let headers = vec![
         ("__streams.errors.exception", rejected.reason.to_owned()),
         ("__streams.errors.message", rejected.message.clone()),
-        ("__streams.errors.topic", message.topic().to_owned()),
-        ("__streams.errors.partition", message.partition().to_string()),
-        ("__streams.errors.offset", message.offset().to_string()),
+        ("__streams.errors.topic", place.topic.to_owned()),
+        ("__streams.errors.partition", place.number.to_string()),
+        ("__streams.errors.offset", place.offset.to_string()),
     ];
-    let value = message.payload().unwrap_or_default().to_vec();
-    Outgoing { topic: topic.to_owned(), key: None, headers, value }
+    Outgoing { topic: topic.to_owned(), key: None, headers, value: payload.to_vec() }
 }
 
 /// An event that the ledger refused, in our own format: its record was read

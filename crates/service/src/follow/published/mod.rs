@@ -1,0 +1,240 @@
+//! What stands in the output topics, and what is still owed to them.
+//!
+//! The same events give the same effects, so whatever stands in the output
+//! topics already is left out, and whatever does not (a case was added
+//! meanwhile, the one who published died before it did) is published. While
+//! another instance publishes, or the state is brought to where the group had
+//! committed, effects are only owed: of each alert and each account the last.
+//!
+//! What always holds: a record of an alert is one revision above the one that
+//! stands in the topic, so no event id is used twice; an alert that stands as
+//! final is never told as provisional again. Of each alert 16 bytes of id, its
+//! revision and its status are kept; its record only while it is provisional
+//! and was not told again, since it may have to be taken back.
+
+mod freezes;
+mod image;
+mod owed;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flow_codec::wire;
+use flow_core::{Alert, AlertId, AlertStatus, Chain, Rule};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use serde::Deserialize;
+
+use super::log::{Stream, Told};
+use super::outgoing::Outgoing;
+use freezes::{StandingFreeze, freeze_state};
+
+pub(super) use image::{PublishedError, PublishedImage};
+pub(super) use owed::{Owed, OwedLetter};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Published {
+    chain: Chain,
+    alerts: HashMap<AlertId, Standing, FixedState>,
+    /// Records of provisional alerts that this engine has not told since.
+    untold: BTreeMap<AlertId, Untold>,
+    /// By key, while the state is rebuilt.
+    freezes: HashMap<String, StandingFreeze, FixedState>,
+    /// By key: what the rebuild told last, of a block up to the one as of which
+    /// another record stands.
+    superseded: BTreeMap<String, Outgoing>,
+    /// The newest block of which anything stands.
+    newest: u64,
+    /// Whether the state has come to where those who published before were.
+    rebuilt: bool,
+    owed: Owed,
+}
+
+/// The last record of an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Standing {
+    revision: u32,
+    status: AlertStatus,
+}
+
+/// A provisional alert that was not told again.
+#[derive(Debug)]
+struct Untold {
+    block: u64,
+    case: String,
+    rule: Option<Rule>,
+    record: Vec<u8>,
+}
+
+/// What has to be published at the end of a rebuild.
+pub(super) struct Corrections {
+    /// Provisional alerts that hold no longer.
+    pub(super) taken_back: Vec<TakenBack>,
+    /// Recommendations that say something else than what stands.
+    pub(super) recommendations: Vec<Outgoing>,
+    /// Recommendations that stand and for which there is no cause, by key.
+    pub(super) groundless: BTreeMap<String, Vec<u8>>,
+}
+
+/// What is read of an alert's record.
+#[derive(Deserialize)]
+struct AlertPart {
+    chain: String,
+    case: String,
+    block: u64,
+    rule: String,
+    status: String,
+}
+
+/// What an alert tells beyond what stands in the topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// It holds, or holds of another block.
+    Raised,
+    /// It is final now.
+    Settled,
+    /// It no longer holds.
+    Retracted,
+}
+
+/// An alert that is taken back.
+pub(super) struct TakenBack {
+    pub(super) rule: Option<Rule>,
+    pub(super) message: wire::Message,
+}
+
+impl Published {
+    /// Nothing of that chain is known to stand.
+    pub(super) fn nothing(chain: Chain) -> Published {
+        Published {
+            chain,
+            alerts: HashMap::default(),
+            untold: BTreeMap::new(),
+            freezes: HashMap::default(),
+            superseded: BTreeMap::new(),
+            newest: 0,
+            rebuilt: false,
+            owed: Owed::default(),
+        }
+    }
+
+    /// Takes note of a record of an output topic.
+    pub(super) fn note(&mut self, told: &Told<'_>) {
+        let Some(id) = told.id else { return };
+        match told.stream {
+            Stream::Alerts => self.note_alert(id, told.value),
+            Stream::Freezes => {
+                let key = told.key.and_then(|key| std::str::from_utf8(key).ok());
+                if let Some(key) = key.filter(|key| chain_of(key) == Some(self.chain)) {
+                    self.note_freeze(key, id, told.value);
+                }
+            }
+        }
+    }
+
+    fn note_alert(&mut self, id: &str, record: &[u8]) {
+        let Some((id, revision)) = parse_alert_id(id) else { return };
+        // What cannot be read was not written by this version: it stays as it is.
+        let part: Option<AlertPart> = serde_json::from_slice(record).ok();
+        if part.as_ref().is_some_and(|part| part.chain != self.chain.name()) {
+            return;
+        }
+        if self.alerts.get(&id).is_some_and(|standing| standing.revision > revision) {
+            return;
+        }
+        self.untold.remove(&id);
+        let named = |name: &str| AlertStatus::ALL.into_iter().find(|s| s.name() == name);
+        let status = part.as_ref().and_then(|part| named(&part.status));
+        let status = status.unwrap_or(AlertStatus::Final);
+        self.alerts.insert(id, Standing { revision, status });
+        if let Some(part) = part.filter(|_| status == AlertStatus::Provisional) {
+            self.newest = self.newest.max(part.block);
+            let rule = Rule::ALL.into_iter().find(|rule| rule.name() == part.rule);
+            let AlertPart { block, case, .. } = part;
+            self.untold.insert(id, Untold { block, case, rule, record: record.to_vec() });
+        }
+        self.confirm_alert(id);
+    }
+
+    /// Alerts that are known.
+    pub(super) fn alerts(&self) -> usize {
+        self.alerts.len()
+    }
+
+    /// What the alert tells beyond what stands.
+    fn news(&self, alert: &Alert) -> Option<News> {
+        use AlertStatus::{Final, Provisional, Retracted};
+        // A provisional alert whose block is another one now.
+        let moved = self.untold.get(&alert.id).is_some_and(|told| told.block != alert.block);
+        let standing = self.alerts.get(&alert.id).map(|standing| standing.status);
+        match (standing, alert.status) {
+            // Nobody needs to hear that what was never told no longer holds.
+            (None | Some(Retracted), Retracted) => None,
+            (Some(Final), Final | Provisional) => None,
+            (Some(Provisional), Provisional) if !moved => None,
+            (Some(Provisional), Final) => Some(News::Settled),
+            (Some(Provisional | Final), Retracted) => Some(News::Retracted),
+            (_, Provisional | Final) => Some(News::Raised),
+        }
+    }
+
+    /// What the alert tells beyond what stands, if it is to be published; then
+    /// it gets its revision.
+    pub(super) fn admit_alert(&mut self, alert: &mut Alert) -> Option<News> {
+        let news = self.news(alert);
+        self.untold.remove(&alert.id);
+        let news = news?;
+        let standing = self.alerts.get(&alert.id);
+        alert.revision = standing.map_or(1, |standing| standing.revision + 1);
+        let standing = Standing { revision: alert.revision, status: alert.status };
+        self.alerts.insert(alert.id, standing);
+        Some(news)
+    }
+
+    /// Whether the state has come to where those who published before were.
+    pub(super) fn is_rebuilt(&self) -> bool {
+        self.rebuilt
+    }
+
+    /// The newest block of which anything stands.
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Ends the rebuild: what stands and does not hold (`is_live`, by case and
+    /// alert) was reverted while nobody looked.
+    pub(super) fn end_rebuild(&mut self, is_live: impl Fn(&str, AlertId) -> bool) -> Corrections {
+        self.rebuilt = true;
+        let mut taken_back = Vec::new();
+        for (id, untold) in std::mem::take(&mut self.untold) {
+            if is_live(&untold.case, id) {
+                continue;
+            }
+            if let (Some(standing), Some(message)) =
+                (self.alerts.get_mut(&id), wire::retraction(&untold.record))
+            {
+                standing.revision += 1;
+                standing.status = AlertStatus::Retracted;
+                taken_back.push(TakenBack { rule: untold.rule, message });
+            }
+        }
+        let (recommendations, groundless) = self.end_freezes();
+        Corrections { taken_back, recommendations, groundless }
+    }
+}
+
+fn chain_of(key: &str) -> Option<Chain> {
+    Chain::from_name(key.split_once(':')?.0)
+}
+
+/// `{32 hex digits}.{revision}`.
+fn parse_alert_id(id: &str) -> Option<(AlertId, u32)> {
+    let (hex, revision) = id.split_once('.')?;
+    let mut bytes = [0; 16];
+    hex::decode_to_slice(hex, &mut bytes).ok()?;
+    Some((AlertId(bytes), revision.parse().ok()?))
+}
+
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! What the engine told while it was not to be published.
+//!
+//! What always holds: of each alert and each account the last word alone is
+//! owed; what stands in the topics as it was told is owed no longer, but for
+//! provisional alerts, whose standing may still change.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use flow_core::{Alert, AlertId, AlertStatus, FreezeRecommendation, RefusedEvent};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::super::outgoing::Outgoing;
+use super::Published;
+
+/// A dead letter, and the record that it is about.
+#[derive(Debug)]
+pub(in crate::follow) struct OwedLetter {
+    pub(in crate::follow) partition: usize,
+    pub(in crate::follow) offset: i64,
+    pub(in crate::follow) reason: &'static str,
+    pub(in crate::follow) letter: Outgoing,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in crate::follow) struct Owed {
+    /// In the order in which they were told.
+    pub(in crate::follow) alerts: BTreeMap<u64, Alert>,
+    /// In the order in which they were told.
+    pub(in crate::follow) freezes: BTreeMap<u64, (FreezeRecommendation, Outgoing)>,
+    /// By partition and offset.
+    pub(in crate::follow) letters: VecDeque<OwedLetter>,
+    /// In the order in which they were told.
+    pub(in crate::follow) refused: Vec<RefusedEvent>,
+    alert_at: HashMap<AlertId, u64, FixedState>,
+    freeze_at: HashMap<String, u64, FixedState>,
+    told: u64,
+}
+
+impl Owed {
+    /// How many things are owed.
+    pub(in crate::follow) fn len(&self) -> usize {
+        self.alerts.len() + self.freezes.len() + self.letters.len() + self.refused.len()
+    }
+
+    fn next(&mut self) -> u64 {
+        self.told += 1;
+        self.told
+    }
+
+    fn drop_alert(&mut self, id: AlertId) {
+        if let Some(at) = self.alert_at.remove(&id) {
+            self.alerts.remove(&at);
+        }
+    }
+
+    /// Owed no longer if just that record stands; `true` if it was.
+    pub(super) fn confirm_freeze(&mut self, key: &str, id: &str) -> bool {
+        let Some(at) = self.freeze_at.get(key).copied() else { return false };
+        let owed = self.freezes.get(&at).and_then(|(_, message)| message.header("ce_id"));
+        let stands = owed.is_some_and(|owed| owed == id);
+        if stands {
+            self.freeze_at.remove(key);
+            self.freezes.remove(&at);
+        }
+        stands
+    }
+}
+
+impl Published {
+    /// How many things are owed.
+    pub(in crate::follow) fn owed_len(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// The engine told of an alert.
+    pub(in crate::follow) fn owe_alert(&mut self, alert: Alert) {
+        self.owed.drop_alert(alert.id);
+        if alert.status != AlertStatus::Provisional && self.news(&alert).is_none() {
+            self.untold.remove(&alert.id);
+            return;
+        }
+        let at = self.owed.next();
+        self.owed.alert_at.insert(alert.id, at);
+        self.owed.alerts.insert(at, alert);
+    }
+
+    /// Looks again at what is owed of an alert, since another record stands.
+    pub(super) fn confirm_alert(&mut self, id: AlertId) {
+        let owed = self.owed.alert_at.get(&id).and_then(|at| self.owed.alerts.get(at));
+        let settled = owed.is_some_and(|alert| {
+            alert.status != AlertStatus::Provisional && self.news(alert).is_none()
+        });
+        if settled {
+            self.owed.drop_alert(id);
+            self.untold.remove(&id);
+        }
+    }
+
+    /// The engine recommended a freeze.
+    pub(in crate::follow) fn owe_freeze(&mut self, record: FreezeRecommendation, message: Outgoing) {
+        let (Some(key), Some(id)) = (message.key.clone(), message.header("ce_id")) else { return };
+        let stands = self.match_freeze(&key, id);
+        if let Some(at) = self.owed.freeze_at.remove(&key) {
+            self.owed.freezes.remove(&at);
+        }
+        if !stands {
+            let at = self.owed.next();
+            self.owed.freeze_at.insert(key, at);
+            self.owed.freezes.insert(at, (record, message));
+        }
+    }
+
+    /// A record could not be taken.
+    pub(in crate::follow) fn owe_letter(&mut self, letter: OwedLetter) {
+        self.owed.letters.push_back(letter);
+    }
+
+    /// The ledger refused an event.
+    pub(in crate::follow) fn owe_refused(&mut self, refused: RefusedEvent) {
+        self.owed.refused.push(refused);
+    }
+
+    /// Drops dead letters that whoever publishes has written, or need not.
+    pub(in crate::follow) fn forget_letters(&mut self, is_told: impl Fn(usize, i64) -> bool) {
+        self.owed.letters.retain(|owed| !is_told(owed.partition, owed.offset));
+    }
+
+    /// Drops refused events of blocks up to that one.
+    pub(in crate::follow) fn forget_refused(&mut self, block: u64) {
+        self.owed.refused.retain(|refused| refused.block > block);
+    }
+
+    /// Hands over all that is owed, to be published.
+    pub(in crate::follow) fn take_owed(&mut self) -> Owed {
+        std::mem::take(&mut self.owed)
+    }
+}

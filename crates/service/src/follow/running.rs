@@ -1,0 +1,324 @@
+//! The loop of a session: polls, applies, takes over, commits.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use flow_core::Chain;
+
+use super::log::{CommitError, Record};
+use super::outgoing::{Place, dead_letter};
+use super::published::OwedLetter;
+use super::session::{Role, Session, State};
+use super::{FollowError, Log, Until};
+use crate::failpoint;
+use crate::http::Stage;
+use crate::pipeline::Rejected;
+
+/// The longest wait for a record before the clock and the stop flag are looked at.
+const POLL_MAX: Duration = Duration::from_millis(20);
+
+/// While catching up a transaction is closed by size, and by this time at last.
+const CATCH_UP_COMMIT: Duration = Duration::from_secs(1);
+
+/// Live, positions without an output are committed after so long.
+const POSITIONS_PAUSE: Duration = Duration::from_millis(500);
+
+/// While standing by, the output topics are looked at after so long.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// While standing by, the group is asked after so long how far it has come.
+const ASK_PAUSE: Duration = Duration::from_secs(2);
+
+/// Things owed at which a follower that stands by waits for the one who
+/// publishes.
+const OWED_MAX: usize = 20_000;
+
+/// How often a batch that was aborted for certain is tried.
+const COMMIT_TRIES: u32 = 5;
+
+impl<L: Log> Session<'_, '_, L> {
+    /// One poll, and what is due.
+    pub(super) fn step(&mut self) -> Result<(), FollowError> {
+        self.mind_duty()?;
+        let took = self.poll()?;
+        let now = self.log.now();
+        if !took {
+            self.state.progress.silent(now);
+            self.state.idle(now)?;
+        }
+        if !self.state.is_due(now, took) {
+            return Ok(());
+        }
+        let chain = self.state.chain();
+        self.state.shared.health.heartbeat(chain);
+        self.learn()?;
+        if self.state.role == Role::Publishing {
+            self.state.end_rebuild_if_due()?;
+            self.commit()?;
+            self.checkpoint(now)?;
+        } else {
+            self.stand_by(now)?;
+        }
+        self.state.tell_stage();
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Result<bool, FollowError> {
+        let Session { log, state, .. } = self;
+        let now = log.now();
+        if state.role == Role::Standby && state.published.owed_len() > OWED_MAX {
+            // Whoever publishes is far behind us, or says something else.
+            return Ok(false);
+        }
+        log.poll(POLL_MAX, &mut |record| state.take(&record, now))
+    }
+
+    /// Does as the group has it: takes over, or gives up.
+    fn mind_duty(&mut self) -> Result<(), FollowError> {
+        let chain = self.state.chain();
+        match (self.state.role, self.state.shared.duties.owns(chain)) {
+            (Role::Standby, true) => self.take_over(),
+            (Role::Rebuilding, true) if self.state.progress.rebuilt() => self.state.settle(),
+            (Role::Standby, false) | (Role::Rebuilding | Role::Publishing, true) => Ok(()),
+            (Role::Rebuilding, false) => Err(FollowError::HandedOver),
+            (Role::Publishing, false) => {
+                self.commit()?;
+                Err(FollowError::HandedOver)
+            }
+        }
+    }
+
+    /// Becomes the only one who publishes, and learns what was published.
+    fn take_over(&mut self) -> Result<(), FollowError> {
+        let began = self.log.now();
+        let Session { log, state, .. } = self;
+        log.fence()?;
+        failpoint::hit("fenced");
+        let committed = log.committed()?;
+        state.progress.note_committed(&committed);
+        log.drain_published(&mut |told| state.published.note(told))?;
+        state.role = Role::Rebuilding;
+        let chain = state.chain();
+        let took = log.now().duration_since(began);
+        let (alerts, owed) = (state.published.alerts(), state.published.owed_len());
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%chain, alerts, owed, took_ms, "this instance publishes for the chain now");
+        state.shared.metrics.chain(chain).takeovers.inc();
+        if state.progress.rebuilt() { state.settle() } else { Ok(()) }
+    }
+
+    /// Looks at what another instance publishes.
+    fn stand_by(&mut self, now: Instant) -> Result<(), FollowError> {
+        let Session { log, state, asked_at, .. } = self;
+        if state.role == Role::Standby {
+            log.read_published(&mut |told| state.published.note(told))?;
+        }
+        if now.duration_since(*asked_at) >= ASK_PAUSE {
+            *asked_at = now;
+            let committed = log.committed()?;
+            state.progress.note_committed(&committed);
+            let progress = &state.progress;
+            state.published.forget_letters(|at, offset| progress.was_committed(at, offset));
+        }
+        state.measure();
+        state.committed_at = now;
+        self.balance()
+    }
+
+    /// Publishes the batch, with the positions that it stands for.
+    pub(super) fn commit(&mut self) -> Result<(), FollowError> {
+        let Session { log, state, .. } = self;
+        let positions = state.progress.to_commit();
+        if !positions.is_empty() || !state.outputs.is_empty() {
+            let mut tries = 1;
+            let took = loop {
+                let error = match log.commit(&state.outputs, &positions) {
+                    Ok(took) => break took,
+                    Err(error) => error,
+                };
+                state.shared.metrics.transaction_aborts.inc();
+                match error {
+                    CommitError::Aborted(error) if tries < COMMIT_TRIES => {
+                        tracing::warn!(tries, "{error:#}; the batch is committed again");
+                        tries += 1;
+                    }
+                    CommitError::Aborted(error) | CommitError::Open(error) => {
+                        return Err(FollowError::Retry(error));
+                    }
+                    CommitError::Fenced(error) => return Err(FollowError::Fenced(error)),
+                }
+            };
+            failpoint::hit("committed");
+            state.outputs.clear();
+            state.progress.committed();
+            state.shared.metrics.committed(state.batch_records, took);
+        }
+        state.measure();
+        state.batch_records = 0;
+        state.committed_at = log.now();
+        self.balance()
+    }
+
+    fn balance(&mut self) -> Result<(), FollowError> {
+        for (partition, paused) in self.state.progress.balance() {
+            self.log.pause(partition, paused)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        let state = &self.state;
+        match state.shared.until {
+            Until::Stopped => false,
+            Until::End => {
+                state.role == Role::Publishing
+                    && state.progress.caught_up()
+                    && !state.late.is_busy()
+            }
+            Until::Records(count) => {
+                let read = |chain: &Chain| state.shared.metrics.chain(*chain).records_consumed.get();
+                Chain::ALL.iter().map(read).sum::<u64>() >= count.load(Ordering::Relaxed)
+            }
+        }
+    }
+
+    /// Nothing more is to come: applies what is held, and waits for late cases.
+    pub(super) fn finish(&mut self) -> Result<(), FollowError> {
+        self.learn()?;
+        self.state.flush()?;
+        while self.state.late.is_busy() && !self.state.shared.stop.load(Ordering::Relaxed) {
+            self.state.shared.health.heartbeat(self.state.chain());
+            std::thread::sleep(POLL_MAX);
+            self.state.join_late()?;
+        }
+        self.state.end_rebuild()
+    }
+
+    /// The end in peace.
+    pub(super) fn leave(&mut self) -> Result<(), FollowError> {
+        if self.state.role == Role::Publishing {
+            self.commit()?;
+            self.last_checkpoint()?;
+        }
+        let (chain, records) = (self.state.chain(), self.state.records);
+        tracing::info!(%chain, records, "leaving the group");
+        Ok(())
+    }
+}
+
+impl State<'_> {
+    /// Takes one record.
+    fn take(&mut self, record: &Record<'_>, now: Instant) -> Result<(), FollowError> {
+        let Record { partition, offset, payload } = *record;
+        let chain = self.chain();
+        let topic_ix = self.progress.id(partition).topic_ix;
+        let result = self.decoders[topic_ix].decode(payload, &mut self.decoded);
+        let (block, dropped) = self.pipeline.accept(Some(chain), &mut self.decoded)?;
+        let unread = result
+            .err()
+            .map(|error| Rejected { reason: error.reason(), message: error.to_string() });
+        if let Some(rejected) = unread.or(dropped) {
+            self.refuse(&rejected, record);
+        }
+        self.progress.processed(partition, offset, block, now);
+        self.shared.metrics.chain(chain).records_consumed.inc();
+        self.records += 1;
+        self.batch_records += 1;
+        self.heard = now;
+        self.advance(now)
+    }
+
+    /// A record could not be taken, whole or in part.
+    fn refuse(&mut self, rejected: &Rejected, record: &Record<'_>) {
+        let Record { partition, offset, payload } = *record;
+        if self.progress.was_committed(partition, offset) {
+            return;
+        }
+        let id = self.progress.id(partition);
+        let place = Place { topic: &id.topic, number: id.number, offset };
+        let topic = &self.shared.config.output.deadletter_topic;
+        let letter = dead_letter(topic, rejected, place, payload);
+        if self.role == Role::Publishing {
+            self.shared.metrics.dead_letters(rejected.reason).inc();
+            self.outputs.push(letter);
+        } else {
+            let reason = rejected.reason;
+            self.published.owe_letter(OwedLetter { partition, offset, reason, letter });
+        }
+    }
+
+    /// Nothing came: blocks that have waited long enough are complete.
+    fn idle(&mut self, now: Instant) -> Result<(), FollowError> {
+        if !self.progress.caught_up() {
+            return Ok(());
+        }
+        self.advance(now)?;
+        let silent = now.duration_since(self.heard) >= self.input.idle_flush;
+        if silent && self.pipeline.held_blocks(self.chain()) > 0 {
+            self.flush()?;
+        }
+        if silent && self.role == Role::Publishing && !self.late.is_busy() {
+            self.end_rebuild()?;
+        }
+        Ok(())
+    }
+
+    /// Applies the blocks that have waited long enough. While the chain is
+    /// caught up with, they wait until they are final.
+    fn advance(&mut self, now: Instant) -> Result<(), FollowError> {
+        let chain = self.chain();
+        let mut below = self.progress.complete_below(now);
+        if !self.progress.caught_up() {
+            below = below.min(self.pipeline.final_below(chain));
+        }
+        self.pipeline.advance(chain, below, &mut self.effects)?;
+        self.tell();
+        Ok(())
+    }
+
+    /// Applies every block that is held.
+    fn flush(&mut self) -> Result<(), FollowError> {
+        self.pipeline.flush(self.chain(), &mut self.effects)?;
+        self.tell();
+        Ok(())
+    }
+
+    /// Whether there is something to do beside reading. `took`: a record came
+    /// just now, so more may follow at once.
+    fn is_due(&self, now: Instant, took: bool) -> bool {
+        let commit = self.shared.config.commit;
+        let since = now.duration_since(self.committed_at);
+        if self.role != Role::Publishing {
+            return since >= LOOK_PAUSE;
+        }
+        if !self.progress.caught_up() {
+            let full = usize::try_from(self.batch_records).is_ok_and(|n| n >= commit.max_records);
+            return full || since >= CATCH_UP_COMMIT;
+        }
+        let told = !self.outputs.is_empty() && (!took || since >= commit.interval);
+        told || since >= POSITIONS_PAUSE.max(commit.interval)
+    }
+
+    /// Brings the gauges up to date.
+    fn measure(&mut self) {
+        self.pipeline.measure(self.chain());
+        let owed = i64::try_from(self.published.owed_len()).unwrap_or(i64::MAX);
+        self.shared.metrics.chain(self.chain()).owed.set(owed);
+    }
+
+    fn tell_stage(&self) {
+        let chain = self.chain();
+        let warm = self.progress.rebuilt() && self.progress.caught_up();
+        if warm {
+            self.shared.duties.set_warm(chain, true);
+        }
+        let stage = match self.role {
+            Role::Publishing => Stage::Ready,
+            Role::Rebuilding => Stage::Rebuilding,
+            Role::Standby if !warm => Stage::Rebuilding,
+            Role::Standby if self.shared.duties.has_joined() => Stage::Standby,
+            Role::Standby => Stage::Unassigned,
+        };
+        self.shared.health.set_stage(chain, stage);
+    }
+}

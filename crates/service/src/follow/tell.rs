@@ -1,0 +1,152 @@
+//! From effects to records, but for those that stand in the output topics.
+
+use std::collections::BTreeMap;
+
+use flow_codec::wire;
+use flow_core::{Alert, Effect, FreezeRecommendation, FreezeStatus, RefusedEvent};
+
+use super::FollowError;
+use super::outgoing::{Outgoing, message, refused_letter};
+use super::published::{Corrections, News, Owed};
+use super::session::{Role, State};
+
+impl State<'_> {
+    /// Turns effects into outputs, or notes that they are owed.
+    pub(super) fn tell(&mut self) {
+        let mut effects = std::mem::take(&mut self.effects);
+        let publishing = self.role == Role::Publishing;
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Raise(alert) | Effect::Settle(alert) | Effect::Retract(alert) => {
+                    if publishing {
+                        self.tell_alert(*alert);
+                    } else {
+                        self.published.owe_alert(*alert);
+                    }
+                }
+                Effect::Recommend(record) => {
+                    let topic = &self.shared.config.output.freezes_topic;
+                    let message = message(topic, wire::freeze_message(&record));
+                    if publishing {
+                        self.tell_freeze(&record, message);
+                    } else {
+                        self.published.owe_freeze(*record, message);
+                    }
+                }
+                Effect::Refuse(refused) if publishing => self.tell_refused(&refused),
+                Effect::Refuse(refused) => self.published.owe_refused(refused),
+            }
+        }
+        self.effects = effects;
+    }
+
+    fn tell_alert(&mut self, mut alert: Alert) {
+        let Some(news) = self.published.admit_alert(&mut alert) else { return };
+        let metrics = &self.shared.metrics;
+        match news {
+            News::Raised => metrics.alerts(alert.rule).inc(),
+            News::Settled => metrics.alerts_settled.inc(),
+            News::Retracted => metrics.alerts_retracted(alert.rule).inc(),
+        }
+        let topic = &self.shared.config.output.alerts_topic;
+        self.outputs.push(message(topic, wire::alert_message(&alert)));
+    }
+
+    fn tell_freeze(&mut self, record: &FreezeRecommendation, message: Outgoing) {
+        if let Some(message) = self.published.admit_freeze(record, message) {
+            self.shared.metrics.freeze_recommendations(record.status).inc();
+            self.outputs.push(message);
+        }
+    }
+
+    fn tell_refused(&mut self, refused: &RefusedEvent) {
+        self.shared.metrics.dead_letters(refused.reason.name()).inc();
+        let topic = &self.shared.config.output.deadletter_topic;
+        self.outputs.push(refused_letter(topic, refused));
+    }
+
+    /// Begins to publish: first what is owed and does not stand yet.
+    pub(super) fn settle(&mut self) -> Result<(), FollowError> {
+        self.tell();
+        self.role = Role::Publishing;
+        self.shared.metrics.chain(self.chain()).owner.set(1);
+        self.published.forget_refused(self.applied_before());
+        let Owed { alerts, freezes, letters, refused, .. } = self.published.take_owed();
+        for owed in letters {
+            if !self.progress.was_committed(owed.partition, owed.offset) {
+                self.shared.metrics.dead_letters(owed.reason).inc();
+                self.outputs.push(owed.letter);
+            }
+        }
+        for alert in alerts.into_values() {
+            self.tell_alert(alert);
+        }
+        for (record, message) in freezes.into_values() {
+            self.tell_freeze(&record, message);
+        }
+        for refused in &refused {
+            self.tell_refused(refused);
+        }
+        Ok(())
+    }
+
+    /// Up to where whoever published before had applied the chain when it
+    /// committed last, for it held the newest blocks too.
+    fn applied_before(&self) -> u64 {
+        if !self.progress.has_committed() {
+            return 0;
+        }
+        let newest = self.pipeline.newest(self.chain()).unwrap_or(0);
+        newest.saturating_sub(self.input.window_blocks)
+    }
+
+    /// Ends the rebuild once the chain has come to where those who published
+    /// before were.
+    pub(super) fn end_rebuild_if_due(&mut self) -> Result<(), FollowError> {
+        let there = self.pipeline.head(self.chain()) >= self.published.newest();
+        if there && self.progress.caught_up() && !self.late.is_busy() {
+            return self.end_rebuild();
+        }
+        Ok(())
+    }
+
+    /// Ends the rebuild: what stands in the output topics and is not so is put
+    /// right.
+    pub(super) fn end_rebuild(&mut self) -> Result<(), FollowError> {
+        if self.published.is_rebuilt() {
+            return Ok(());
+        }
+        let engine = &self.pipeline.engine;
+        let Corrections { taken_back, recommendations, groundless } =
+            self.published.end_rebuild(|case, id| engine.is_live(case, id));
+        tracing::info!(
+            chain = %self.chain(),
+            retracted = taken_back.len(),
+            recommended = recommendations.len(),
+            withdrawn = groundless.len(),
+            "the state has come to where it was; what was published and holds no longer is taken back"
+        );
+        let topic = &self.shared.config.output.alerts_topic;
+        for alert in taken_back {
+            if let Some(rule) = alert.rule {
+                self.shared.metrics.alerts_retracted(rule).inc();
+            }
+            self.outputs.push(message(topic, alert.message));
+        }
+        self.outputs.extend(recommendations);
+        self.withdraw(&groundless);
+        Ok(())
+    }
+
+    /// Withdraws recommendations for which there is no cause any more.
+    fn withdraw(&mut self, groundless: &BTreeMap<String, Vec<u8>>) {
+        let Some((block, timestamp_ms)) = self.pipeline.engine.head(self.chain()) else { return };
+        for record in groundless.values() {
+            if let Some(withdrawal) = wire::withdrawal(record, block, timestamp_ms) {
+                self.shared.metrics.freeze_recommendations(FreezeStatus::Withdrawn).inc();
+                let topic = &self.shared.config.output.freezes_topic;
+                self.outputs.push(message(topic, withdrawal));
+            }
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The log of one chain in Kafka.
+//!
+//! The consumer is in no group: which chain is ours to publish for, the
+//! [`membership`](super::membership) says. Offsets are committed under the
+//! group's id all the same, in the transactions of the chain's one producer;
+//! that one alone can, so a member that lost the chain cannot move them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use flow_core::Chain;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use super::publisher::Publisher;
+use super::reader::{ANSWER_MAX, TopicReader, partitions};
+use crate::config::{Config, InputConfig};
+use crate::follow::{
+    Change, ChangeKind, CommitError, Committed, FollowError, Log, Outgoing, PartitionId, Position,
+    Record, Stream, StreamEnd, Told,
+};
+
+/// The pause between two warnings that the broker is away.
+const WARN_PAUSE: Duration = Duration::from_secs(10);
+
+/// Records of output topics that are read at once while standing by.
+const LOOK_RECORDS: usize = 4_000;
+
+/// See the module.
+pub struct KafkaLog<'a> {
+    config: &'a Config,
+    chain: Chain,
+    partitions: Vec<PartitionId>,
+    consumer: BaseConsumer,
+    /// Labels, then cases.
+    changes: Vec<(ChangeKind, TopicReader)>,
+    published: Vec<(Stream, TopicReader)>,
+    publisher: Option<Publisher>,
+    /// The partition of the last record.
+    last: usize,
+    warned: Option<Instant>,
+}
+
+impl<'a> KafkaLog<'a> {
+    /// Reaches the brokers and looks whether every topic is there.
+    ///
+    /// # Errors
+    /// If the brokers do not answer, or a topic is missing.
+    pub fn open(config: &'a Config, input: &InputConfig) -> anyhow::Result<KafkaLog<'a>> {
+        let kafka = &config.kafka;
+        let consumer: BaseConsumer = super::consumer(kafka)
+            .set("group.id", &kafka.group_id)
+            .create()
+            .context("cannot make a Kafka consumer")?;
+        let mut ids = Vec::new();
+        for (topic_ix, topic) in input.topics.iter().enumerate() {
+            for number in 0..partitions(&consumer, &topic.name)? {
+                ids.push(PartitionId { topic: topic.name.clone(), number, topic_ix });
+            }
+        }
+        let output = &config.output;
+        for topic in [&output.alerts_topic, &output.freezes_topic, &output.deadletter_topic] {
+            partitions(&consumer, topic)?;
+        }
+        let known = [
+            (ChangeKind::Label, &config.knowledge.labels_topic),
+            (ChangeKind::Case, &config.knowledge.cases_topic),
+        ];
+        let mut changes = Vec::new();
+        for (kind, topic) in known {
+            if let Some(topic) = topic {
+                changes.push((kind, TopicReader::open(kafka, topic)?));
+            }
+        }
+        Ok(KafkaLog {
+            config,
+            chain: input.chain,
+            partitions: ids,
+            consumer,
+            changes,
+            published: Vec::new(),
+            publisher: None,
+            last: 0,
+            warned: None,
+        })
+    }
+
+    fn list(&self) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in &self.partitions {
+            list.add_partition(&partition.topic, partition.number);
+        }
+        list
+    }
+
+    /// What an error of the consumer means: nothing, another session, or the end.
+    fn poll_error(&mut self, error: KafkaError) -> Result<(), FollowError> {
+        if super::is_transient(&error) {
+            // While a broker is away this comes many times a second.
+            if self.warned.is_none_or(|at| at.elapsed() > WARN_PAUSE) {
+                self.warned = Some(Instant::now());
+                tracing::warn!(%error, "Kafka is away; librdkafka keeps trying");
+            }
+            return Ok(());
+        }
+        let lost = matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
+        );
+        let error = anyhow::Error::new(error);
+        Err(if lost {
+            let lost = "records were deleted before they were read; keep input topics for longer";
+            FollowError::Fatal(error.context(lost))
+        } else {
+            FollowError::Retry(error.context("the input topics cannot be read"))
+        })
+    }
+
+    fn stream_topics(&self) -> [(Stream, &'a str); 2] {
+        let output = &self.config.output;
+        [(Stream::Alerts, &output.alerts_topic), (Stream::Freezes, &output.freezes_topic)]
+    }
+}
+
+impl Log for KafkaLog<'_> {
+    fn partitions(&self) -> &[PartitionId] {
+        &self.partitions
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn bounds(&mut self) -> anyhow::Result<Vec<(i64, i64)>> {
+        let ends = |id: &PartitionId| {
+            self.consumer
+                .fetch_watermarks(&id.topic, id.number, ANSWER_MAX)
+                .with_context(|| format!("cannot read the ends of topic {}", id.topic))
+        };
+        self.partitions.iter().map(ends).collect()
+    }
+
+    fn committed(&mut self) -> anyhow::Result<Vec<Option<Committed>>> {
+        let list = self
+            .consumer
+            .committed_offsets(self.list(), ANSWER_MAX)
+            .context("cannot read the group's committed offsets")?;
+        let of = |id: &PartitionId| {
+            let element = list.find_partition(&id.topic, id.number)?;
+            match element.offset() {
+                Offset::Offset(offset) => {
+                    Some(Committed { offset, metadata: element.metadata().to_owned() })
+                }
+                _ => None,
+            }
+        };
+        Ok(self.partitions.iter().map(of).collect())
+    }
+
+    fn seek(&mut self, offsets: &[i64]) -> anyhow::Result<()> {
+        let mut list = TopicPartitionList::new();
+        for (id, offset) in self.partitions.iter().zip(offsets) {
+            list.add_partition_offset(&id.topic, id.number, Offset::Offset(*offset))?;
+        }
+        self.consumer.assign(&list).context("the input topics cannot be read")
+    }
+
+    fn poll(
+        &mut self,
+        wait: Duration,
+        take: &mut dyn FnMut(Record<'_>) -> Result<(), FollowError>,
+    ) -> Result<bool, FollowError> {
+        let message = match self.consumer.poll(wait) {
+            None => return Ok(false),
+            Some(Err(error)) => {
+                self.poll_error(error)?;
+                return Ok(false);
+            }
+            Some(Ok(message)) => message,
+        };
+        let is = |id: &PartitionId| id.number == message.partition() && id.topic == message.topic();
+        if !self.partitions.get(self.last).is_some_and(is) {
+            let found = self.partitions.iter().position(is);
+            self.last = found.expect("records come from assigned partitions only");
+        }
+        let payload = message.payload().unwrap_or_default();
+        take(Record { partition: self.last, offset: message.offset(), payload })?;
+        Ok(true)
+    }
+
+    fn pause(&mut self, partition: usize, paused: bool) -> anyhow::Result<()> {
+        let id = &self.partitions[partition];
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&id.topic, id.number);
+        let done = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+        done.with_context(|| format!("topic {} cannot be held back", id.topic))
+    }
+
+    fn read_changes(
+        &mut self,
+        take: &mut dyn FnMut(&Change<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        for (kind, reader) in &mut self.changes {
+            reader.read_to_end(|message| take(&change(*kind, message)))?;
+        }
+        Ok(())
+    }
+
+    fn next_change(
+        &mut self,
+        take: &mut dyn FnMut(&Change<'_>) -> Result<(), FollowError>,
+    ) -> Result<bool, FollowError> {
+        for (kind, reader) in &mut self.changes {
+            if let Some(message) = reader.try_next()? {
+                take(&change(*kind, &message))?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn open_published(&mut self, ends: &[StreamEnd]) -> anyhow::Result<()> {
+        self.published.clear();
+        for (stream, topic) in self.stream_topics() {
+            let of_stream = ends.iter().filter(|end| end.stream == stream);
+            let offsets: Vec<(i32, i64)> = of_stream.map(|end| (end.number, end.offset)).collect();
+            let reader = TopicReader::open_at(&self.config.kafka, topic, &offsets)?;
+            self.published.push((stream, reader));
+        }
+        Ok(())
+    }
+
+    fn read_published(&mut self, take: &mut dyn FnMut(&Told<'_>)) -> anyhow::Result<()> {
+        for (stream, reader) in &mut self.published {
+            for _ in 0..LOOK_RECORDS {
+                let Some(message) = reader.try_next()? else { break };
+                told(*stream, &message, take);
+            }
+        }
+        Ok(())
+    }
+
+    fn drain_published(&mut self, take: &mut dyn FnMut(&Told<'_>)) -> anyhow::Result<()> {
+        for (stream, reader) in &mut self.published {
+            // A reader that has come to the end is not told so again.
+            *reader = reader.reopen(&self.config.kafka)?;
+            reader.read_to_end(|message| {
+                told(*stream, message, take);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn published_ends(&mut self) -> anyhow::Result<Vec<StreamEnd>> {
+        let mut ends = Vec::new();
+        for (stream, topic) in self.stream_topics() {
+            for number in 0..partitions(&self.consumer, topic)? {
+                let (_, offset) = self
+                    .consumer
+                    .fetch_watermarks(topic, number, ANSWER_MAX)
+                    .with_context(|| format!("cannot read the end of topic {topic}"))?;
+                ends.push(StreamEnd { stream, number, offset });
+            }
+        }
+        Ok(ends)
+    }
+
+    fn fence(&mut self) -> Result<(), FollowError> {
+        // The one before must be gone before its id is taken again.
+        self.publisher = None;
+        self.publisher = Some(Publisher::open(&self.config.kafka, self.chain)?);
+        Ok(())
+    }
+
+    fn commit(
+        &mut self,
+        outputs: &[Outgoing],
+        positions: &[Position],
+    ) -> Result<Duration, CommitError> {
+        let open = |error: anyhow::Error| CommitError::Open(error);
+        let publisher = self.publisher.as_ref().context("nothing was fenced").map_err(open)?;
+        let mut offsets = TopicPartitionList::new();
+        for Position { partition, committed } in positions {
+            let id = &self.partitions[*partition];
+            let mut element = offsets.add_partition(&id.topic, id.number);
+            element
+                .set_offset(Offset::Offset(committed.offset))
+                .context("an offset is negative")
+                .map_err(open)?;
+            element.set_metadata(&committed.metadata);
+        }
+        let group = self.consumer.group_metadata().context("the consumer has no group id");
+        let done = publisher.commit(outputs, &offsets, &group.map_err(open)?);
+        if matches!(done, Err(CommitError::Open(_) | CommitError::Fenced(_))) {
+            self.publisher = None;
+        }
+        done
+    }
+}
+
+fn change<'m>(kind: ChangeKind, message: &'m BorrowedMessage<'_>) -> Change<'m> {
+    Change {
+        kind,
+        topic: message.topic(),
+        number: message.partition(),
+        offset: message.offset(),
+        key: message.key(),
+        value: message.payload(),
+    }
+}
+
+fn told(stream: Stream, message: &BorrowedMessage<'_>, take: &mut dyn FnMut(&Told<'_>)) {
+    let headers = message.headers();
+    let mut headers = headers.into_iter().flat_map(|headers| headers.iter());
+    let id = headers.find(|header| header.key == "ce_id").and_then(|header| header.value);
+    let id = id.and_then(|id| std::str::from_utf8(id).ok());
+    take(&Told { stream, key: message.key(), id, value: message.payload().unwrap_or_default() });
+}
