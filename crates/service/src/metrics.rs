@@ -356,7 +356,7 @@ impl Metrics {
 }
 
 /// Resident memory as Linux tells it; nothing elsewhere.
-fn resident_bytes() -> Option<i64> {
+pub(crate) fn resident_bytes() -> Option<i64> {
     // `statm` counts in pages, whose size differs between machines.
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

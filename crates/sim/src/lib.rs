@@ -16,3 +16,5 @@ pub mod judge;
 pub mod ledger_gen;
 pub mod oracle;
 pub mod workload;
+
+pub use dice::Dice;

@@ -13,20 +13,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use flow_codec::{Assembler, AssemblerImage};
-use flow_core::{
-    Archive, Chain, Engine, EngineConfig, EngineImage, Image, MemoryArchive, RestoreError,
-};
+use flow_core::{Archive, Chain, Engine, EngineConfig, EngineImage, Image, MemoryArchive};
 
 use super::log::{Log, Stream, StreamEnd};
 use super::progress::Stand;
 use super::published::{Published, PublishedImage};
-use super::session::{Role, Session, window};
+use super::session::{Session, window};
 use super::{FollowError, PartitionId};
 use crate::checkpoint::{
-    CheckpointStore, CheckpointWriter, Manifest, OutputEnd, Parts, Position, SegmentName,
+    CheckpointStore, CheckpointWriter, Disk, Generation, Manifest, ObjectDisk, OutputPosition,
+    Parts, Position, SegmentName, WriteError,
 };
-use crate::config::{Config, InputConfig};
-use crate::history;
+use crate::config::{Config, InputConfig, OutputConfig};
+use crate::failpoint;
+use crate::history::{self, FileArchive};
 use crate::metrics::{Metrics, Wait};
 
 /// How long the stream may stand still at once for pages to be copied.
@@ -40,9 +40,12 @@ pub struct Checkpoints {
     store: Arc<CheckpointStore>,
     writer: CheckpointWriter,
     interval: Duration,
-    /// When the last one was begun, or the session.
-    begun_at: Option<Instant>,
+    /// Whether a save is waited for.
+    inline: bool,
+    /// When the last one was begun, or read, and the records it stands for.
+    last: Option<(Instant, u64)>,
     pending: Option<Pending>,
+    writing_since: Option<Instant>,
 }
 
 /// A checkpoint of which the engine's part is still being copied.
@@ -51,6 +54,7 @@ struct Pending {
     published: PublishedImage,
     stands: Vec<(PartitionId, Stand)>,
     ends: Vec<StreamEnd>,
+    began: Instant,
 }
 
 /// What a session goes on with.
@@ -60,4 +64,358 @@ pub(super) struct Restored {
     pub(super) published: Published,
     pub(super) stands: Vec<(String, i32, Stand)>,
     pub(super) ends: Vec<StreamEnd>,
+}
+
+impl Checkpoints {
+    /// Where the configuration says that checkpoints of the chain lie; `None`
+    /// where it wants none.
+    ///
+    /// # Errors
+    /// If the place cannot be used.
+    pub fn open(config: &Config, chain: Chain) -> anyhow::Result<Option<Checkpoints>> {
+        let Some(url) = &config.checkpoint.url else { return Ok(None) };
+        let disk = Arc::new(ObjectDisk::open(url, &config.checkpoint.s3)?);
+        Checkpoints::over(disk, config, chain, false).map(Some)
+    }
+
+    /// Checkpoints on that disk, each written before the session goes on: for
+    /// simulations.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn inline(
+        disk: Arc<dyn Disk>,
+        config: &Config,
+        chain: Chain,
+    ) -> anyhow::Result<Checkpoints> {
+        Checkpoints::over(disk, config, chain, true)
+    }
+
+    fn over(
+        disk: Arc<dyn Disk>,
+        config: &Config,
+        chain: Chain,
+        inline: bool,
+    ) -> anyhow::Result<Checkpoints> {
+        let keep = config.checkpoint.keep;
+        let store = Arc::new(CheckpointStore::open(disk, &config.kafka.group_id, chain, keep));
+        let writer = CheckpointWriter::start(Arc::clone(&store))
+            .context("cannot start the thread that writes checkpoints")?;
+        let interval = config.checkpoint.interval;
+        let (last, pending, writing_since) = (None, None, None);
+        Ok(Checkpoints { store, writer, interval, inline, last, pending, writing_since })
+    }
+}
+
+/// Where a session that begins at the beginning keeps its sealed past.
+pub(super) fn archive(config: &Config, chain: Chain) -> Result<Box<dyn Archive>, FollowError> {
+    // Nothing but a person can give the folder free.
+    history::archive(history_dir(config, chain).as_deref()).map_err(FollowError::Fatal)
+}
+
+/// Each chain has a folder of its own.
+fn history_dir(config: &Config, chain: Chain) -> Option<PathBuf> {
+    config.history.dir.as_ref().map(|dir| dir.join(chain.name()))
+}
+
+/// The newest checkpoint that can be used, if there is one.
+pub(super) fn restore(
+    checkpoints: Option<&mut Checkpoints>,
+    config: &Config,
+    input: &InputConfig,
+    settings: &EngineConfig,
+    metrics: &Metrics,
+) -> Result<Option<Restored>, FollowError> {
+    let Some(checkpoints) = checkpoints else { return Ok(None) };
+    checkpoints.pending = None;
+    let began = Instant::now();
+    let store = &checkpoints.store;
+    let failed = || "checkpoints cannot be read";
+    for generation in store.generations().with_context(failed)? {
+        let parts = match store.load(&generation).with_context(failed)? {
+            None => continue,
+            Some(Ok(parts)) => parts,
+            Some(Err(fault)) => {
+                refuse(store, &generation, &fault, input.chain, metrics);
+                continue;
+            }
+        };
+        let records = parts.manifest.records;
+        match rebuild(store, parts, config, input, settings) {
+            Ok(restored) => {
+                checkpoints.last = Some((Instant::now(), records));
+                let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let (chain, name) = (input.chain, &generation.name);
+                tracing::info!(%chain, name, took_ms, "the state was read from a checkpoint");
+                return Ok(Some(restored));
+            }
+            Err(error) => refuse(store, &generation, &error, input.chain, metrics),
+        }
+    }
+    tracing::info!(chain = %input.chain, "there is no checkpoint to begin with; the state is rebuilt from the beginning of the input");
+    Ok(None)
+}
+
+fn refuse(
+    store: &CheckpointStore,
+    generation: &Generation,
+    why: &dyn std::fmt::Display,
+    chain: Chain,
+    metrics: &Metrics,
+) {
+    let name = &generation.name;
+    tracing::error!(%chain, name, "a checkpoint cannot be used: {why:#}; trying the one before it");
+    metrics.chain(chain).checkpoints_damaged.inc();
+    store.pass_over(generation);
+}
+
+/// Makes state of the parts of a checkpoint.
+fn rebuild(
+    store: &CheckpointStore,
+    parts: Parts,
+    config: &Config,
+    input: &InputConfig,
+    settings: &EngineConfig,
+) -> anyhow::Result<Restored> {
+    let Parts { manifest, engine, assembler, published } = parts;
+    let chain = input.chain;
+    let published = Published::restore(chain, &published)?;
+    let assembler = Assembler::restore(chain, window(input), &assembler)?;
+    let (archive, segments) = past(store, &manifest.segments, history_dir(config, chain))?;
+    let engine = Engine::restore(settings.clone(), archive, segments, &engine)?;
+    let stand = |position: Position| {
+        let Position { topic, partition, offset, newest_block } = position;
+        let newest_block = newest_block.unwrap_or(0);
+        (topic, partition, Stand { offset, newest_block })
+    };
+    let stands = manifest.positions.into_iter().map(stand).collect();
+    let end = |end: OutputPosition| {
+        let stream = stream_of(&config.output, &end.topic)?;
+        Some(StreamEnd { stream, number: end.partition, offset: end.offset })
+    };
+    let ends = manifest.outputs.into_iter().filter_map(end).collect();
+    Ok(Restored { engine, assembler, published, stands, ends })
+}
+
+/// The sealed past where it will be kept, and its segments.
+type PastParts = (Box<dyn Archive>, Vec<Arc<dyn Image>>);
+
+fn past(
+    store: &CheckpointStore,
+    segments: &[SegmentName],
+    dir: Option<PathBuf>,
+) -> anyhow::Result<PastParts> {
+    let mut fetch = |number: usize| Ok(store.segment(&segments[number])?);
+    let Some(dir) = dir else {
+        let image = |number| -> anyhow::Result<Arc<dyn Image>> { Ok(Arc::new(fetch(number)?)) };
+        let images = (0..segments.len()).map(image).collect::<Result<_, _>>()?;
+        return Ok((Box::new(MemoryArchive), images));
+    };
+    let keys: Vec<_> = segments.iter().map(|segment| (segment.bytes, segment.check)).collect();
+    let (archive, images) = FileArchive::resume(&dir, &keys, &mut fetch)?;
+    Ok((Box::new(archive), images))
+}
+
+fn stream_of(output: &OutputConfig, topic: &str) -> Option<Stream> {
+    if topic == output.alerts_topic {
+        Some(Stream::Alerts)
+    } else if topic == output.freezes_topic {
+        Some(Stream::Freezes)
+    } else {
+        None
+    }
+}
+
+fn topic_of(output: &OutputConfig, stream: Stream) -> String {
+    match stream {
+        Stream::Alerts => output.alerts_topic.clone(),
+        Stream::Freezes => output.freezes_topic.clone(),
+    }
+}
+
+impl<L: Log> Session<'_, '_, L> {
+    /// Begins a checkpoint if it is time. To be called right after a commit.
+    pub(super) fn checkpoint(&mut self, now: Instant) -> Result<(), FollowError> {
+        self.note_saved();
+        let records = self.records();
+        let Some(checkpoints) = &self.follower.checkpoints else { return Ok(()) };
+        let busy = checkpoints.pending.is_some() || checkpoints.writer.is_busy();
+        let due = checkpoints.last.is_none_or(|(at, last)| {
+            now.saturating_duration_since(at) >= checkpoints.interval && records > last
+        });
+        if busy || !due || records == 0 || !self.is_settled() {
+            return Ok(());
+        }
+        // Asked before the state is copied: what comes later is read again.
+        match self.log.published_ends() {
+            Ok(ends) => self.begin_checkpoint(ends, now, records),
+            Err(error) => tracing::warn!("{error:#}; the checkpoint is put off"),
+        }
+        Ok(())
+    }
+
+    /// Whether the state is what stands in the topics.
+    fn is_settled(&self) -> bool {
+        self.state.published.is_rebuilt() && self.state.outputs.is_empty()
+    }
+
+    /// The sum of the offsets, by which checkpoints are ordered.
+    fn records(&self) -> u64 {
+        let positions = self.state.progress.positions();
+        positions.iter().map(|offset| u64::try_from(*offset).unwrap_or(0)).sum()
+    }
+
+    fn begin_checkpoint(&mut self, ends: Vec<StreamEnd>, now: Instant, records: u64) {
+        let Some(checkpoints) = &mut self.follower.checkpoints else { return };
+        let state = &mut self.state;
+        let began = Instant::now();
+        state.pipeline.engine.begin_image();
+        checkpoints.pending = Some(Pending {
+            assembler: state.pipeline.assembler(state.input.chain).image(),
+            published: state.published.image(),
+            stands: state.progress.stands(),
+            ends,
+            began,
+        });
+        checkpoints.last = Some((now, records));
+        let metrics = &state.shared.metrics;
+        metrics.checkpoint_paused(began.elapsed());
+        metrics.chain(state.input.chain).waited(Wait::Checkpoint, began.elapsed());
+        failpoint::hit("checkpoint_begun");
+    }
+
+    /// Copies some more of the state; hands it to the writer once it is whole.
+    pub(super) fn copy_on(&mut self) {
+        let Some(checkpoints) = &mut self.follower.checkpoints else { return };
+        let Some(pending) = checkpoints.pending.take() else { return };
+        let state = &mut self.state;
+        let began = Instant::now();
+        let image = loop {
+            let image = state.pipeline.engine.continue_image(PAGES);
+            if image.is_some() || began.elapsed() >= COPY_MAX {
+                break image;
+            }
+        };
+        state.shared.metrics.chain(state.input.chain).waited(Wait::Checkpoint, began.elapsed());
+        let Some(image) = image else {
+            checkpoints.pending = Some(pending);
+            return;
+        };
+        failpoint::hit("checkpoint_copied");
+        let config = state.shared.config;
+        let (chain, group_id) = (state.input.chain, config.kafka.group_id.clone());
+        let output = config.output.clone();
+        checkpoints.writing_since = Some(pending.began);
+        let job = move || parts(image, pending, chain, group_id, &output);
+        checkpoints.writer.try_start(Box::new(job));
+        if checkpoints.inline {
+            let saved = checkpoints.writer.wait();
+            self.note(saved);
+        }
+    }
+
+    /// Takes note of how the last save ended.
+    fn note_saved(&mut self) {
+        let saved = self.follower.checkpoints.as_mut().and_then(|c| c.writer.finished());
+        self.note(saved);
+    }
+
+    fn note(&mut self, saved: Option<Result<crate::checkpoint::Saved, WriteError>>) {
+        let Some(saved) = saved else { return };
+        let chain = self.state.chain();
+        let metrics = &self.state.shared.metrics;
+        let since = self.follower.checkpoints.as_mut().and_then(|c| c.writing_since.take());
+        match saved {
+            Ok(saved) => {
+                failpoint::hit("checkpoint_kept");
+                let took = since.map_or(saved.took, |since| since.elapsed());
+                metrics.checkpoint_took(took);
+                metrics.chain(chain).checkpointed(saved.bytes, unix_ms());
+                let name = &saved.generation.name;
+                let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                tracing::debug!(%chain, name, bytes = saved.bytes, took_ms, "a checkpoint was kept");
+            }
+            Err(error) => {
+                metrics.chain(chain).checkpoint_failures.inc();
+                let error = anyhow::Error::new(error);
+                tracing::error!(%chain, "a checkpoint could not be kept: {error:#}; those before it stand, and the next is tried in its time");
+            }
+        }
+    }
+
+    /// Keeps where this session came to, so that the next begins there.
+    pub(super) fn last_checkpoint(&mut self) -> Result<(), FollowError> {
+        while self.follower.checkpoints.as_ref().is_some_and(|c| c.pending.is_some()) {
+            self.copy_on();
+        }
+        let waited = self.follower.checkpoints.as_mut().and_then(|c| c.writer.wait());
+        self.note(waited);
+        let records = self.records();
+        let Some(checkpoints) = &self.follower.checkpoints else { return Ok(()) };
+        let news = checkpoints.last.is_none_or(|(_, last)| records > last);
+        if !news || records == 0 || !self.is_settled() {
+            return Ok(());
+        }
+        let ends = self.log.published_ends()?;
+        self.begin_checkpoint(ends, Instant::now(), records);
+        while self.follower.checkpoints.as_ref().is_some_and(|c| c.pending.is_some()) {
+            self.copy_on();
+        }
+        let kept = self.follower.checkpoints.as_mut().and_then(|c| c.writer.wait());
+        self.note(kept);
+        Ok(())
+    }
+}
+
+fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Encodes a checkpoint; on the writer's thread.
+fn parts(
+    image: EngineImage,
+    pending: Pending,
+    chain: Chain,
+    group_id: String,
+    output: &OutputConfig,
+) -> anyhow::Result<(Parts, Vec<(SegmentName, Arc<dyn Image>)>)> {
+    let Pending { assembler, published, stands, ends, .. } = pending;
+    let segments: Vec<(SegmentName, Arc<dyn Image>)> = image
+        .segments()
+        .iter()
+        .map(|segment| {
+            let (number, bytes, check) = (segment.number, segment.bytes, segment.check);
+            (SegmentName { number, bytes, check }, Arc::clone(&segment.image))
+        })
+        .collect();
+    let position = |(id, stand): (PartitionId, Stand)| Position {
+        topic: id.topic,
+        partition: id.number,
+        offset: stand.offset,
+        newest_block: Some(stand.newest_block),
+    };
+    let positions: Vec<Position> = stands.into_iter().map(position).collect();
+    let records = positions.iter().map(|at| u64::try_from(at.offset).unwrap_or(0)).sum();
+    let end = |end: StreamEnd| OutputPosition {
+        topic: topic_of(output, end.stream),
+        partition: end.number,
+        offset: end.offset,
+    };
+    let manifest = Manifest {
+        chain: chain.name().to_owned(),
+        group_id,
+        written_by: env!("CARGO_PKG_VERSION").to_owned(),
+        written_ms: unix_ms(),
+        records,
+        positions,
+        outputs: ends.into_iter().map(end).collect(),
+        segments: segments.iter().map(|(name, _)| *name).collect(),
+        assembler: None,
+    };
+    let mut parts = Parts { manifest, ..Parts::default() };
+    image.encode(&mut parts.engine)?;
+    assembler.encode(&mut parts.assembler)?;
+    parts.published = published.encode()?;
+    Ok((parts, segments))
 }

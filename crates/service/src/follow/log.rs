@@ -141,6 +141,9 @@ pub trait Log {
     /// The clock.
     fn now(&self) -> Instant;
 
+    /// Does nothing for a while.
+    fn rest(&mut self, time: Duration);
+
     /// By partition: the first offset, and the one behind the last.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use super::session::{Role, Session, State};
 use super::{FollowError, Log, Until};
 use crate::failpoint;
 use crate::http::Stage;
+use crate::metrics::Wait;
 use crate::pipeline::Rejected;
 
 /// The longest wait for a record before the clock and the stop flag are looked at.
@@ -33,6 +34,9 @@ const ASK_PAUSE: Duration = Duration::from_secs(2);
 /// publishes.
 const OWED_MAX: usize = 20_000;
 
+/// Memory is looked at so often.
+const WEIGH_PAUSE: Duration = Duration::from_secs(5);
+
 /// How often a batch that was aborted for certain is tried.
 const COMMIT_TRIES: u32 = 5;
 
@@ -46,6 +50,7 @@ impl<L: Log> Session<'_, '_, L> {
             self.state.progress.silent(now);
             self.state.idle(now)?;
         }
+        self.copy_on();
         if !self.state.is_due(now, took) {
             return Ok(());
         }
@@ -60,17 +65,25 @@ impl<L: Log> Session<'_, '_, L> {
             self.stand_by(now)?;
         }
         self.state.tell_stage();
-        Ok(())
+        self.state.mind_memory(now)
     }
 
     fn poll(&mut self) -> Result<bool, FollowError> {
         let Session { log, state, .. } = self;
         let now = log.now();
+        let chain = state.chain();
         if state.role == Role::Standby && state.published.owed_len() > OWED_MAX {
             // Whoever publishes is far behind us, or says something else.
+            log.rest(POLL_MAX);
+            state.shared.metrics.chain(chain).waited(Wait::Owner, POLL_MAX);
             return Ok(false);
         }
-        log.poll(POLL_MAX, &mut |record| state.take(&record, now))
+        let took = log.poll(POLL_MAX, &mut |record| state.take(&record, now))?;
+        if !took {
+            let waited = log.now().saturating_duration_since(now);
+            state.shared.metrics.chain(chain).waited(Wait::Input, waited);
+        }
+        Ok(took)
     }
 
     /// Does as the group has it: takes over, or gives up.
@@ -152,6 +165,7 @@ impl<L: Log> Session<'_, '_, L> {
             state.outputs.clear();
             state.progress.committed();
             state.shared.metrics.committed(state.batch_records, took);
+            state.shared.metrics.chain(state.chain()).waited(Wait::Output, took);
         }
         state.measure();
         state.batch_records = 0;
@@ -188,7 +202,7 @@ impl<L: Log> Session<'_, '_, L> {
         self.state.flush()?;
         while self.state.late.is_busy() && !self.state.shared.stop.load(Ordering::Relaxed) {
             self.state.shared.health.heartbeat(self.state.chain());
-            std::thread::sleep(POLL_MAX);
+            self.log.rest(POLL_MAX);
             self.state.join_late()?;
         }
         self.state.end_rebuild()
@@ -304,6 +318,28 @@ impl State<'_> {
         self.pipeline.measure(self.chain());
         let owed = i64::try_from(self.published.owed_len()).unwrap_or(i64::MAX);
         self.shared.metrics.chain(self.chain()).owed.set(owed);
+    }
+
+    /// Stops in order before the machine stops the process: everything is
+    /// committed by now.
+    fn mind_memory(&mut self, now: Instant) -> Result<(), FollowError> {
+        let Some(max_mib) = self.shared.config.limits.memory_max_mib else { return Ok(()) };
+        if now.saturating_duration_since(self.weighed_at) < WEIGH_PAUSE {
+            return Ok(());
+        }
+        self.weighed_at = now;
+        let resident = crate::metrics::resident_bytes().and_then(|bytes| u64::try_from(bytes).ok());
+        let resident_mib = resident.unwrap_or(0) >> 20;
+        if resident_mib >= max_mib {
+            return Err(FollowError::Fatal(anyhow::anyhow!(
+                "{resident_mib} MiB of memory are in use, and limits.memory_max_mb allows \
+                 {max_mib}; raise it, or set history.dir so that the past leaves memory"
+            )));
+        }
+        if resident_mib >= max_mib - max_mib / 10 {
+            tracing::warn!(resident_mib, max_mib, "memory is near its limit");
+        }
+        Ok(())
     }
 
     fn tell_stage(&self) {

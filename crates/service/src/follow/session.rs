@@ -55,6 +55,8 @@ pub(super) struct State<'a> {
     pub(super) committed_at: Instant,
     /// When a record came last.
     pub(super) heard: Instant,
+    /// When memory was looked at last.
+    pub(super) weighed_at: Instant,
 }
 
 /// A session under way.
@@ -97,7 +99,13 @@ impl<'a> Follower<'a> {
             defer_late: shared.late_beside,
             ..config.engine.clone()
         };
-        let restored = checkpoint::restore(self.checkpoints.as_mut(), config, input, &settings)?;
+        let restored = checkpoint::restore(
+            self.checkpoints.as_mut(),
+            config,
+            input,
+            &settings,
+            &shared.metrics,
+        )?;
         let now_known = self.knowledge(log)?;
         let window = window(input);
         let mut effects = Vec::new();
@@ -144,6 +152,7 @@ impl<'a> Follower<'a> {
             batch_records: 0,
             committed_at: now,
             heard: now,
+            weighed_at: now,
         };
         let mut session = Session { follower: self, log, state, asked_at: now };
         session.state.tell();

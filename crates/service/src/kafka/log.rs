@@ -29,6 +29,12 @@ const WARN_PAUSE: Duration = Duration::from_secs(10);
 /// Records of output topics that are read at once while standing by.
 const LOOK_RECORDS: usize = 4_000;
 
+/// How much is fetched ahead of what is applied, in KiB.
+const PREFETCH: &str = "queued.max.messages.kbytes";
+
+/// Where memory is not limited.
+const PREFETCH_KIB: u64 = 64 * 1024;
+
 /// See the module.
 pub struct KafkaLog<'a> {
     config: &'a Config,
@@ -51,10 +57,12 @@ impl<'a> KafkaLog<'a> {
     /// If the brokers do not answer, or a topic is missing.
     pub fn open(config: &'a Config, input: &InputConfig) -> anyhow::Result<KafkaLog<'a>> {
         let kafka = &config.kafka;
-        let consumer: BaseConsumer = super::consumer(kafka)
-            .set("group.id", &kafka.group_id)
-            .create()
-            .context("cannot make a Kafka consumer")?;
+        let mut client = super::consumer(kafka);
+        client.set("group.id", &kafka.group_id);
+        if !kafka.consumer.contains_key(PREFETCH) {
+            client.set(PREFETCH, prefetch_kib(config.limits.memory_max_mib).to_string());
+        }
+        let consumer: BaseConsumer = client.create().context("cannot make a Kafka consumer")?;
         let mut ids = Vec::new();
         for (topic_ix, topic) in input.topics.iter().enumerate() {
             for number in 0..partitions(&consumer, &topic.name)? {
@@ -132,6 +140,10 @@ impl Log for KafkaLog<'_> {
 
     fn now(&self) -> Instant {
         Instant::now()
+    }
+
+    fn rest(&mut self, time: Duration) {
+        std::thread::sleep(time);
     }
 
     fn bounds(&mut self) -> anyhow::Result<Vec<(i64, i64)>> {
@@ -300,6 +312,12 @@ impl Log for KafkaLog<'_> {
         }
         done
     }
+}
+
+/// A sixteenth of the memory that the instance may take, if that is less than
+/// usual.
+fn prefetch_kib(memory_max_mib: Option<u64>) -> u64 {
+    memory_max_mib.map_or(PREFETCH_KIB, |mib| (mib * 1024 / 16).clamp(1024, PREFETCH_KIB))
 }
 
 fn change<'m>(kind: ChangeKind, message: &'m BorrowedMessage<'_>) -> Change<'m> {

@@ -144,3 +144,36 @@ impl Broker {
         offset.to_raw().and_then(|offset| usize::try_from(offset).ok()).unwrap_or(0)
     }
 }
+
+/// Records that come at a steady rate while a test goes on.
+pub(crate) struct Feed {
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Feed {
+    /// Writes all records within about `ms` milliseconds.
+    pub(crate) fn start(broker: &Broker, topic: &str, records: &[String], ms: u64) -> Feed {
+        let (client, topic) = (broker.client(), topic.to_owned());
+        let records = records.to_vec();
+        let thread = std::thread::spawn(move || {
+            let producer: BaseProducer = client.clone().set("linger.ms", "5").create().unwrap();
+            let began = Instant::now();
+            let total = records.len() as u64;
+            for (at, record) in records.iter().enumerate() {
+                let due = Duration::from_millis(at as u64 * ms / total);
+                while began.elapsed() < due {
+                    producer.poll(Duration::from_millis(1));
+                }
+                let record = BaseRecord::<(), str>::to(&topic).payload(record);
+                producer.send(record).map_err(|(error, _)| error).unwrap();
+            }
+            producer.flush(PATIENCE).unwrap();
+        });
+        Feed { thread }
+    }
+
+    /// Waits until all is written.
+    pub(crate) fn finish(self) {
+        self.thread.join().unwrap();
+    }
+}

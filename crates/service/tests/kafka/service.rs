@@ -82,6 +82,7 @@ pub(crate) struct Service<'a> {
     prefix: String,
     inputs: String,
     settings: String,
+    instance: Option<String>,
     out: tempfile::TempDir,
 }
 
@@ -90,11 +91,19 @@ impl<'a> Service<'a> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let prefix = format!("test.{name}.{now}.{}", std::process::id());
         let out = tempfile::tempdir().unwrap();
-        Service { broker, folder, prefix, inputs: String::new(), settings: String::new(), out }
+        let (inputs, settings) = (String::new(), String::new());
+        Service { broker, folder, prefix, inputs, settings, instance: None, out }
     }
 
     pub(crate) fn tron(&mut self, topics: &[&str]) -> &mut Self {
         self.chain("tron", topics)
+    }
+
+    /// The same, and every block is final when it applies.
+    pub(crate) fn tron_final(&mut self, topics: &[&str]) -> &mut Self {
+        self.tron(topics);
+        self.inputs += "finality_blocks = 0\n";
+        self
     }
 
     pub(crate) fn ethereum(&mut self, topics: &[&str]) -> &mut Self {
@@ -107,6 +116,11 @@ impl<'a> Service<'a> {
         self.inputs +=
             &format!("[input.{chain}]\ntopics = [{}]\nidle_flush_ms = 1000\n", names.join(", "));
         self
+    }
+
+    /// Names the instance, so that the group knows it again.
+    pub(crate) fn instance(&mut self, id: &str) {
+        self.instance = Some(id.to_owned());
     }
 
     /// Adds to the configuration.
@@ -165,6 +179,182 @@ impl<'a> Service<'a> {
         let mut command = binary();
         command.arg("run").arg("--config").arg(self.config());
         command.arg("--set").arg(format!("http.listen={listen}"));
+        if let Some(id) = &self.instance {
+            command.arg("--set").arg(format!("kafka.instance_id={id}"));
+        }
+        command.stderr(Stdio::piped()).stdout(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run_until_end(&self) {
+        let mut command = self.command("127.0.0.1:0");
+        let done = command.arg("--until-end").arg("--out").arg(self.out.path()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Runs to its failure and returns what it said.
+    pub(crate) fn run_and_fail(&self) -> String {
+        let done = self.command("127.0.0.1:0").output().unwrap();
+        assert_eq!(done.status.code(), Some(1));
+        String::from_utf8(done.stderr).unwrap()
+    }
+
+    pub(crate) fn start(&self) -> Running {
+        self.start_with(|_| ())
+    }
+
+    /// Starts a process that dies when it passes the failpoint for the
+    /// `passes`th time.
+    pub(crate) fn start_to_die(&self, failpoint: &str, passes: u64) -> Running {
+        self.start_with(|command| {
+            command.env("USDT_FLOW_FAILPOINT", format!("{failpoint}:{passes}"));
+        })
+    }
+
+    fn start_with(&self, prepare: impl FnOnce(&mut Command)) -> Running {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let listen = format!("127.0.0.1:{port}");
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut command = self.command(&listen);
+        command.stderr(log.reopen().unwrap());
+        prepare(&mut command);
+        let child = command.spawn().unwrap();
+        Running { child, listen, log }
+    }
+
+    pub(crate) fn table(&self, name: &str) -> String {
+        std::fs::read_to_string(self.out.path().join(name)).unwrap()
+    }
+
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        self.table(name).lines().map(str::to_owned).collect()
+    }
+}
+
+/// Replays files with the folder's cases.
+pub(crate) fn replay(folder: &Folder, files: &[&str]) -> Replayed {
+    let out = tempfile::tempdir().unwrap();
+    let status = binary()
+        .arg("replay")
+        .args(files)
+        .arg("--cases")
+        .arg(folder.cases())
+        .arg("--out")
+        .arg(out.path())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    Replayed { out }
+}
+
+/// A configured service with topics of its own.
+pub(crate) struct Service<'a> {
+    broker: &'a Broker,
+    folder: &'a Folder,
+    prefix: String,
+    inputs: String,
+    settings: String,
+    instance: Option<String>,
+    out: tempfile::TempDir,
+}
+
+impl<'a> Service<'a> {
+    pub(crate) fn new(broker: &'a Broker, folder: &'a Folder, name: &str) -> Service<'a> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let prefix = format!("test.{name}.{now}.{}", std::process::id());
+        let out = tempfile::tempdir().unwrap();
+        let (inputs, settings) = (String::new(), String::new());
+        Service { broker, folder, prefix, inputs, settings, instance: None, out }
+    }
+
+    pub(crate) fn tron(&mut self, topics: &[&str]) -> &mut Self {
+        self.chain("tron", topics)
+    }
+
+    /// The same, and every block is final when it applies.
+    pub(crate) fn tron_final(&mut self, topics: &[&str]) -> &mut Self {
+        self.tron(topics);
+        self.inputs += "finality_blocks = 0\n";
+        self
+    }
+
+    pub(crate) fn ethereum(&mut self, topics: &[&str]) -> &mut Self {
+        self.chain("ethereum", topics)
+    }
+
+    fn chain(&mut self, chain: &str, topics: &[&str]) -> &mut Self {
+        let names: Vec<String> =
+            topics.iter().map(|topic| format!("{:?}", self.topic(topic))).collect();
+        self.inputs +=
+            &format!("[input.{chain}]\ntopics = [{}]\nidle_flush_ms = 1000\n", names.join(", "));
+        self
+    }
+
+    /// Names the instance, so that the group knows it again.
+    pub(crate) fn instance(&mut self, id: &str) {
+        self.instance = Some(id.to_owned());
+    }
+
+    /// Adds to the configuration.
+    pub(crate) fn set(&mut self, settings: &str) {
+        self.settings += settings;
+    }
+
+    pub(crate) fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    pub(crate) fn group(&self) -> String {
+        self.prefix.clone()
+    }
+
+    fn config(&self) -> PathBuf {
+        let text = format!(
+            "[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n\
+             [input]\ncase_files = [{:?}]\n{}\
+             [output]\ntopic_prefix = {:?}\n\
+             [checkpoint]\nurl = {:?}\ninterval_seconds = 1\n{}",
+            self.broker.servers,
+            self.prefix,
+            self.folder.cases(),
+            self.inputs,
+            self.prefix,
+            self.state(),
+            self.settings,
+        );
+        let path = self.out.path().join("usdt-flow.toml");
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Where its checkpoints lie.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.out.path().join("state")
+    }
+
+    /// Forgets all checkpoints, so that the next session begins at the
+    /// beginning.
+    pub(crate) fn forget_checkpoints(&self) {
+        std::fs::remove_dir_all(self.state()).unwrap();
+    }
+
+    pub(crate) fn create_topics(&self) {
+        let done = binary()
+            .args(["topics", "create", "--inputs", "--config"])
+            .arg(self.config())
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn command(&self, listen: &str) -> Command {
+        let mut command = binary();
+        command.arg("run").arg("--config").arg(self.config());
+        command.arg("--set").arg(format!("http.listen={listen}"));
+        if let Some(id) = &self.instance {
+            command.arg("--set").arg(format!("kafka.instance_id={id}"));
+        }
         command.stderr(Stdio::piped()).stdout(Stdio::null());
         command
     }
@@ -224,6 +414,7 @@ impl<'a> Service<'a> {
 pub(crate) struct Running {
     child: Child,
     listen: String,
+    log: tempfile::NamedTempFile,
 }
 
 impl Running {
@@ -246,13 +437,33 @@ impl Running {
         self.wait(|running| running.get("/readyz").0 == 200, "ready");
     }
 
+    /// The value of the series whose line begins so.
+    pub(crate) fn metric(&self, series: &str) -> Option<u64> {
+        let text = self.get("/metrics").1;
+        text.lines().find_map(|line| line.strip_prefix(series)?.parse().ok())
+    }
+
     /// Waits until the series whose line begins so is at least `least`.
     pub(crate) fn wait_for_metric(&mut self, series: &str, least: u64) -> String {
-        let value = |text: &str| -> Option<u64> {
-            text.lines().find_map(|line| line.strip_prefix(series)?.parse().ok())
-        };
-        self.wait(|running| value(&running.get("/metrics").1) >= Some(least), series);
+        self.wait(|running| running.metric(series) >= Some(least), series);
         self.get("/metrics").1
+    }
+
+    /// Whether the process ends by itself within that time.
+    pub(crate) fn dies_within(&mut self, patience: Duration) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < patience {
+            if self.child.try_wait().unwrap().is_some() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
     fn wait(&mut self, is_so: impl Fn(&Running) -> bool, what: &str) {
@@ -267,24 +478,20 @@ impl Running {
     }
 
     pub(crate) fn kill(&mut self) {
+        // It may have died by itself.
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM; the exit status and the log.
     pub(crate) fn terminate(&mut self) -> (ExitStatus, String) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let log = self.log();
-        (self.child.wait().unwrap(), log)
+        self.signal("TERM");
+        (self.child.wait().unwrap(), self.log())
     }
 
-    fn log(&mut self) -> String {
-        let mut log = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            stderr.read_to_string(&mut log).unwrap();
-        }
-        log
+    /// What it has said so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
     }
 }
 
