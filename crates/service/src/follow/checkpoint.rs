@@ -24,7 +24,7 @@ use crate::checkpoint::{
     CheckpointStore, CheckpointWriter, Disk, Generation, Manifest, ObjectDisk, OutputPosition,
     Parts, Position, SegmentName, WriteError,
 };
-use crate::config::{Config, InputConfig, OutputConfig};
+use crate::config::{CheckpointConfig, Config, InputConfig, OutputConfig};
 use crate::failpoint;
 use crate::history::{self, FileArchive};
 use crate::metrics::{Metrics, Wait};
@@ -73,9 +73,9 @@ impl Checkpoints {
     /// # Errors
     /// If the place cannot be used.
     pub fn open(config: &Config, chain: Chain) -> anyhow::Result<Option<Checkpoints>> {
-        let Some(url) = &config.checkpoint.url else { return Ok(None) };
-        let disk = Arc::new(ObjectDisk::open(url, &config.checkpoint.s3)?);
-        Checkpoints::over(disk, config, chain, false).map(Some)
+        let Some(settings) = &config.checkpoint else { return Ok(None) };
+        let disk = Arc::new(ObjectDisk::open(&settings.url, &settings.s3)?);
+        Checkpoints::over(disk, settings, &config.kafka.group_id, chain, false).map(Some)
     }
 
     /// Checkpoints on that disk, each written before the session goes on: for
@@ -85,23 +85,24 @@ impl Checkpoints {
     /// If no thread can be started.
     pub fn inline(
         disk: Arc<dyn Disk>,
-        config: &Config,
+        settings: &CheckpointConfig,
+        group_id: &str,
         chain: Chain,
     ) -> anyhow::Result<Checkpoints> {
-        Checkpoints::over(disk, config, chain, true)
+        Checkpoints::over(disk, settings, group_id, chain, true)
     }
 
     fn over(
         disk: Arc<dyn Disk>,
-        config: &Config,
+        settings: &CheckpointConfig,
+        group_id: &str,
         chain: Chain,
         inline: bool,
     ) -> anyhow::Result<Checkpoints> {
-        let keep = config.checkpoint.keep;
-        let store = Arc::new(CheckpointStore::open(disk, &config.kafka.group_id, chain, keep));
+        let store = Arc::new(CheckpointStore::open(disk, group_id, chain, settings.keep));
         let writer = CheckpointWriter::start(Arc::clone(&store))
             .context("cannot start the thread that writes checkpoints")?;
-        let interval = config.checkpoint.interval;
+        let interval = settings.interval;
         let (last, pending, writing_since) = (None, None, None);
         Ok(Checkpoints { store, writer, interval, inline, last, pending, writing_since })
     }
@@ -330,10 +331,10 @@ impl<L: Log> Session<'_, '_, L> {
                 failpoint::hit("checkpoint_kept");
                 let took = since.map_or(saved.took, |since| since.elapsed());
                 metrics.checkpoint_took(took);
-                metrics.chain(chain).checkpointed(saved.bytes, unix_ms());
+                metrics.chain(chain).checkpointed(saved.generation.bytes, unix_ms());
                 let name = &saved.generation.name;
                 let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                tracing::debug!(%chain, name, bytes = saved.bytes, took_ms, "a checkpoint was kept");
+                tracing::debug!(%chain, name, bytes = saved.generation.bytes, took_ms, "a checkpoint was kept");
             }
             Err(error) => {
                 metrics.chain(chain).checkpoint_failures.inc();
@@ -414,8 +415,8 @@ fn parts(
         assembler: None,
     };
     let mut parts = Parts { manifest, ..Parts::default() };
-    image.encode(&mut parts.engine)?;
-    assembler.encode(&mut parts.assembler)?;
+    image.encode(&mut parts.engine);
+    assembler.encode(&mut parts.assembler);
     parts.published = published.encode()?;
     Ok((parts, segments))
 }

@@ -323,13 +323,13 @@ impl State<'_> {
     /// Stops in order before the machine stops the process: everything is
     /// committed by now.
     fn mind_memory(&mut self, now: Instant) -> Result<(), FollowError> {
-        let Some(max_mib) = self.shared.config.limits.memory_max_mib else { return Ok(()) };
+        let Some(max) = self.shared.config.limits.memory_max_bytes else { return Ok(()) };
         if now.saturating_duration_since(self.weighed_at) < WEIGH_PAUSE {
             return Ok(());
         }
         self.weighed_at = now;
         let resident = crate::metrics::resident_bytes().and_then(|bytes| u64::try_from(bytes).ok());
-        let resident_mib = resident.unwrap_or(0) >> 20;
+        let (resident_mib, max_mib) = (resident.unwrap_or(0) >> 20, max >> 20);
         if resident_mib >= max_mib {
             return Err(FollowError::Fatal(anyhow::anyhow!(
                 "{resident_mib} MiB of memory are in use, and limits.memory_max_mb allows \

@@ -60,7 +60,7 @@ impl<'a> KafkaLog<'a> {
         let mut client = super::consumer(kafka);
         client.set("group.id", &kafka.group_id);
         if !kafka.consumer.contains_key(PREFETCH) {
-            client.set(PREFETCH, prefetch_kib(config.limits.memory_max_mib).to_string());
+            client.set(PREFETCH, prefetch_kib(config.limits.memory_max_bytes).to_string());
         }
         let consumer: BaseConsumer = client.create().context("cannot make a Kafka consumer")?;
         let mut ids = Vec::new();
@@ -316,8 +316,8 @@ impl Log for KafkaLog<'_> {
 
 /// A sixteenth of the memory that the instance may take, if that is less than
 /// usual.
-fn prefetch_kib(memory_max_mib: Option<u64>) -> u64 {
-    memory_max_mib.map_or(PREFETCH_KIB, |mib| (mib * 1024 / 16).clamp(1024, PREFETCH_KIB))
+fn prefetch_kib(memory_max_bytes: Option<u64>) -> u64 {
+    memory_max_bytes.map_or(PREFETCH_KIB, |max| (max / 1024 / 16).clamp(1024, PREFETCH_KIB))
 }
 
 fn change<'m>(kind: ChangeKind, message: &'m BorrowedMessage<'_>) -> Change<'m> {

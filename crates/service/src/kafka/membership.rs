@@ -56,7 +56,8 @@ impl ConsumerContext for Group {
         list: &mut TopicPartitionList,
     ) {
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        let cooperative = consumer.rebalance_protocol() == RebalanceProtocol::Cooperative;
+        let cooperative =
+            matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         // A chain is given up before the group hears that it is.
         if !assigned {
             self.set(list, false);

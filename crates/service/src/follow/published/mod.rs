@@ -16,7 +16,7 @@ mod freezes;
 mod image;
 mod owed;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use flow_codec::wire;
 use flow_core::{Alert, AlertId, AlertStatus, Chain, Rule};
@@ -26,9 +26,9 @@ use serde::Deserialize;
 
 use super::log::{Stream, Told};
 use super::outgoing::Outgoing;
-use freezes::{StandingFreeze, freeze_state};
+use freezes::StandingFreeze;
 
-pub(super) use image::{PublishedError, PublishedImage};
+pub(super) use image::PublishedImage;
 pub(super) use owed::{Owed, OwedLetter};
 
 /// See the module.
