@@ -7,6 +7,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::AccountKey;
 use crate::movement::AccountId;
@@ -43,6 +44,22 @@ impl Accounts {
         let Accounts { keys, ids } = self;
         ids.insert_unique(hash, id, |id| self::hash(keys[id.index()]));
         Some(id)
+    }
+
+    /// These accounts, with ids in this order; `None` when two are the same, or
+    /// 32 bits cannot name them all.
+    pub(crate) fn of(keys: Vec<AccountKey>) -> Option<Accounts> {
+        let count = u32::try_from(keys.len()).ok().filter(|count| *count < u32::MAX)?;
+        let mut ids = HashTable::with_capacity(keys.len());
+        for id in (0..count).map(AccountId) {
+            let key = keys[id.index()];
+            let same = |other: &AccountId| keys[other.index()] == key;
+            match ids.entry(hash(key), same, |id| hash(keys[id.index()])) {
+                Entry::Occupied(_) => return None,
+                Entry::Vacant(place) => place.insert(id),
+            };
+        }
+        Some(Accounts { keys, ids })
     }
 
     /// The account's id, if it was ever named.

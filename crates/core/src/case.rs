@@ -1,9 +1,11 @@
 //! Cases and their sources, and the labels of known services.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountKey, Amount, Chain, TxHash};
 
 /// A named set of sources, traced as if it were the only case.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
     /// Its id, unique among the open cases.
     pub id: String,
@@ -20,7 +22,7 @@ pub struct Case {
 }
 
 /// Where tainted units of a case come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Source {
     /// Every unit in the wallet from `since_block` on. Hop count 0.
     Wallet {
@@ -41,7 +43,7 @@ pub enum Source {
 }
 
 /// What is known of an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
     /// The account.
     pub account: AccountKey,

@@ -1,6 +1,8 @@
 //! What comes out of the engine: alerts with their proof, freeze
 //! recommendations, and events that could not be applied.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountKey, Address, Amount, BlockHash, Chain, LedgerEvent, Policy, TransferRef};
 
 /// One thing the shell must do.
@@ -20,7 +22,7 @@ pub enum Effect {
 }
 
 /// Why an alert was raised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Rule {
     /// A wallet received tainted units of the case for the first time.
     FirstReceipt,
@@ -52,7 +54,7 @@ impl Rule {
 ///
 /// Severe: the source itself moves. Otherwise by the tainted share of what the
 /// transfer moved: High from 50 %, Medium from 10 %, Low below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RiskLevel {
     /// Below 10 % of the transfer is tainted.
     Low,
@@ -65,7 +67,7 @@ pub enum RiskLevel {
 }
 
 /// How far an alert can be relied on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AlertStatus {
     /// Its block can still be reverted.
     Provisional,
@@ -91,7 +93,7 @@ impl AlertStatus {
 }
 
 /// What one policy says of an alert's transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribution {
     /// The policy.
     pub policy: Policy,
@@ -104,11 +106,11 @@ pub struct Attribution {
 /// Stable id of an alert: the first 16 bytes of SHA-256 over chain,
 /// transaction, position, rule, policy with its version, case, subject and
 /// threshold. Unchanged by redelivery, restart or source format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AlertId(pub [u8; 16]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AlertId(#[serde(with = "crate::image::raw")] pub [u8; 16]);
 
 /// A finding, told with its proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// See [`AlertId`].
     pub id: AlertId,
@@ -167,7 +169,7 @@ pub struct Alert {
 }
 
 /// One transfer of a path of proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathStep {
     /// The transfer.
     pub transfer: TransferRef,
@@ -210,7 +212,7 @@ pub struct FreezeRecommendation {
 }
 
 /// Where the life of a recommendation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FreezeStatus {
     /// Tainted units have come to rest; freeze them.
     Raised,
@@ -255,7 +257,7 @@ impl FreezeStatus {
 }
 
 /// Who can act on a recommendation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Actor {
     /// The token's issuer, for a private wallet.
     Issuer,

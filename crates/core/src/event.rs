@@ -1,6 +1,8 @@
 //! What goes into the engine. Everything that can change an answer is an
 //! [`Event`], cases and labels included.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountKey, Address, Amount, BlockHash, Case, Chain, Label, TxHash};
 
 /// One input of the engine.
@@ -51,7 +53,7 @@ pub struct Block {
 }
 
 /// One USDT event of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEvent {
     /// The transaction that emitted it.
     pub tx: TxHash,
@@ -65,7 +67,7 @@ pub struct LedgerEvent {
 }
 
 /// What a USDT event does. Addresses are of the block's chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// `Transfer`: debit `from`, credit `to`.
     Transfer {
@@ -113,7 +115,7 @@ pub enum Action {
 }
 
 /// A step of the Gnosis `MultiSigWallet` that owns the USDT contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MultisigAction {
     /// `Submission(id)`, or the call of `submitTransaction` when a transaction
     /// record carries it; only the latter knows `call`, only the former `id`.
@@ -150,7 +152,7 @@ pub enum MultisigAction {
 }
 
 /// The call that a multisig transaction makes to the USDT contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MultisigCall {
     /// `addBlackList(address)`.
     AddBlackList(Address),

@@ -22,19 +22,19 @@ use crate::trace::{Lane, LaneIx, Touch, Tracer, World};
 use crate::{Amount, Chain};
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct FreezeDesk {
-    records: HashMap<AccountId, Record, FixedState>,
+    pub(crate) records: HashMap<AccountId, Record, FixedState>,
     /// By chain: when which account will have rested long enough.
-    due: [BTreeSet<(u64, AccountId)>; 2],
+    pub(crate) due: [BTreeSet<(u64, AccountId)>; 2],
     /// The entry of `due` that counts for an account.
-    due_of: HashMap<AccountId, u64, FixedState>,
+    pub(crate) due_of: HashMap<AccountId, u64, FixedState>,
     /// What was before each change since the journal asked last.
     changes: Vec<DeskChange>,
 }
 
 /// What a part of the desk was before it changed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum DeskChange {
     Record(AccountId, Option<Record>),
     DueOf(AccountId, Option<u64>),
@@ -54,11 +54,11 @@ impl DeskChange {
 /// What was last told of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
-    status: FreezeStatus,
-    raised_ms: u64,
+    pub(crate) status: FreezeStatus,
+    pub(crate) raised_ms: u64,
     /// Who was told to act, and the units that each case claimed.
-    actor: Actor,
-    claimed: Vec<(String, Amount)>,
+    pub(crate) actor: Actor,
+    pub(crate) claimed: Vec<(String, Amount)>,
 }
 
 impl Record {
@@ -86,6 +86,15 @@ struct Hold {
 }
 
 impl FreezeDesk {
+    /// A desk with these records, and these accounts to look at.
+    pub(crate) fn of(
+        records: HashMap<AccountId, Record, FixedState>,
+        due: [BTreeSet<(u64, AccountId)>; 2],
+        due_of: HashMap<AccountId, u64, FixedState>,
+    ) -> FreezeDesk {
+        FreezeDesk { records, due, due_of, changes: Vec::new() }
+    }
+
     /// Looks at every account that the block touched, and at those whose rest
     /// is over by its time.
     pub(crate) fn end_block(

@@ -11,7 +11,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use crate::accounts::Accounts;
 use crate::history::{Found, History, HistoryError};
 use crate::movement::{AccountId, TransferId};
-use crate::{Amount, PathStep};
+use crate::{Amount, EngineConfig, PathStep};
 
 /// No node stands for the account.
 const ABSENT: u32 = u32::MAX;
@@ -53,6 +53,11 @@ impl TransferGraph {
             paths: HashMap::default(),
             paths_max: paths_max.max(1),
         }
+    }
+
+    /// A graph of the configured size.
+    pub(crate) fn of(config: &EngineConfig) -> TransferGraph {
+        TransferGraph::new(config.graph_transfers, config.graph_transfers.saturating_mul(4))
     }
 
     /// Appends the newest transfer.

@@ -17,7 +17,7 @@ use crate::trace::{Arrival, CaseTotals, LaneIx, Pending, Runs, TaintList};
 use crate::{Alert, AlertId, Block, Chain};
 
 /// What an account was.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct AccountWas {
     pub(crate) account: AccountId,
     pub(crate) holding: Holding,
@@ -27,7 +27,7 @@ pub(crate) struct AccountWas {
 }
 
 /// What a lane was.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LaneWas {
     pub(crate) lane: LaneIx,
     pub(crate) totals: CaseTotals,
@@ -37,7 +37,7 @@ pub(crate) struct LaneWas {
 }
 
 /// One block, and all that it changed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) block: Block,
     pub(crate) ix: BlockIx,
@@ -104,12 +104,21 @@ impl Entry {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     entries: VecDeque<Entry>,
 }
 
 impl Journal {
+    pub(crate) fn of(entries: VecDeque<Entry>) -> Journal {
+        Journal { entries }
+    }
+
+    /// All entries, the oldest first.
+    pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -4,6 +4,7 @@
 //! opening units less its debits; a clean account costs 16 bytes here.
 
 use crate::movement::{AccountId, Debit};
+use crate::paged::Paged;
 use crate::trace::Book;
 use crate::{AccountKey, Amount};
 
@@ -50,19 +51,34 @@ pub(crate) struct Holding {
     pub(crate) seen: bool,
 }
 
+impl Holding {
+    /// Of an account without taints.
+    pub(crate) const fn new(balance: Amount, frozen: bool, seen: bool) -> Holding {
+        Holding { balance, slot: 0, frozen, seen }
+    }
+
+    /// Where the account's taints stand in `Taints`; 0: never tainted.
+    pub(crate) const fn slot(&self) -> u32 {
+        self.slot
+    }
+}
+
 /// Holdings of all accounts, by dense id.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    holdings: Vec<Holding>,
+    pub(crate) holdings: Paged<Holding>,
     pub(crate) opening_units: u128,
 }
 
 impl Ledger {
+    /// Of those accounts, by id.
+    pub(crate) fn of(holdings: Vec<Holding>, opening_units: u128) -> Ledger {
+        Ledger { holdings: holdings.into(), opening_units }
+    }
+
     /// Makes room for accounts up to `count`.
     pub(crate) fn grow(&mut self, count: usize) {
-        if self.holdings.len() < count {
-            self.holdings.resize(count, Holding::default());
-        }
+        self.holdings.grow(count, Holding::default());
     }
 
     pub(crate) fn holding(&self, id: AccountId) -> &Holding {
@@ -70,7 +86,7 @@ impl Ledger {
     }
 
     pub(crate) fn holding_mut(&mut self, id: AccountId) -> &mut Holding {
-        &mut self.holdings[id.index()]
+        self.holdings.at_mut(id.index())
     }
 
     /// Puts an earlier holding back; the place of its taints stays.
@@ -81,7 +97,7 @@ impl Ledger {
 
     /// Takes units out; what is missing must have come before our first event.
     pub(crate) fn debit(&mut self, id: AccountId, amount: Amount) -> Debit {
-        let holding = &mut self.holdings[id.index()];
+        let holding = self.holdings.at_mut(id.index());
         let missing = amount.saturating_sub(holding.balance);
         self.opening_units += u128::from(missing);
         let before = holding.balance + missing;
@@ -91,7 +107,7 @@ impl Ledger {
 
     /// Puts units in; returns the balance before.
     pub(crate) fn credit(&mut self, id: AccountId, amount: Amount) -> Amount {
-        let balance = &mut self.holdings[id.index()].balance;
+        let balance = &mut self.holdings.at_mut(id.index()).balance;
         let before = *balance;
         *balance += amount;
         before

@@ -20,10 +20,12 @@ mod event;
 mod freeze;
 mod graph;
 mod history;
+mod image;
 mod journal;
 mod late;
 mod ledger;
 mod movement;
+mod paged;
 mod past;
 mod policy;
 mod prefetch;
@@ -40,6 +42,7 @@ pub use effect::{
 pub use engine::{ApplyError, Engine, EngineConfig, MemoryStats};
 pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};
 pub use history::{Archive, HistoryError, MemoryArchive};
+pub use image::{EngineImage, RestoreError, SegmentRef, segment_identity};
 pub use late::LateTrace;
 pub use ledger::{AccountRow, LedgerStats};
 pub use past::{

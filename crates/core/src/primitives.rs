@@ -2,8 +2,10 @@
 //!
 //! Text forms (base58check, EIP-55, 0x hex) belong to the codec.
 
+use serde::{Deserialize, Serialize};
+
 /// A public chain on which USDT is followed. Each chain is a ledger of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Chain {
     /// Ethereum mainnet, ERC-20 USDT.
@@ -45,8 +47,10 @@ impl std::fmt::Display for Chain {
 pub type Amount = u64;
 
 /// The 20 bytes of an account on an EVM chain. TRON's leading 0x41 is left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(pub [u8; 20]);
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Address(#[serde(with = "crate::image::raw")] pub [u8; 20]);
 
 impl Address {
     /// The zero address, where mints and burns seem to come from and go to.
@@ -61,7 +65,7 @@ impl Address {
 }
 
 /// An account: a chain and an address on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AccountKey {
     /// The chain whose ledger holds the account.
     pub chain: Chain,
@@ -70,12 +74,16 @@ pub struct AccountKey {
 }
 
 /// The hash of a transaction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TxHash(pub [u8; 32]);
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct TxHash(#[serde(with = "crate::image::raw")] pub [u8; 32]);
 
 /// The hash of a block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlockHash(pub [u8; 32]);
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct BlockHash(#[serde(with = "crate::image::raw")] pub [u8; 32]);
 
 /// Which event of a chain is meant, whatever the source that told of it.
 ///
@@ -83,7 +91,7 @@ pub struct BlockHash(pub [u8; 32]);
 /// from 0 or from 1), so an alert names the event by `position`: how many USDT
 /// events of the same kind precede it in its transaction. Every source yields
 /// the same position, so every source yields the same alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TransferRef {
     /// The transaction.
     pub tx: TxHash,

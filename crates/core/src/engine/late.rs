@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{ApplyError, Engine, OpenCase};
+use super::{ApplyError, Engine, OpenCase, Waiting};
 use crate::late::{LateTrace, Walk};
 use crate::movement::AccountId;
 use crate::trace::{Lane, LaneIx, Tracer, World};
@@ -51,7 +51,7 @@ impl Engine {
         let old = self.cases.get_mut(id).map(|case| std::mem::take(&mut case.lanes));
         self.close_lanes(old.unwrap_or_default());
         let mut tracer = std::mem::take(&mut self.tracer);
-        let lanes = self.open_lanes(id, &mut tracer);
+        let lanes = self.next_lanes().and_then(|first| self.open_lanes(id, first, &mut tracer));
         self.tracer = tracer;
         if let Some(open) = self.cases.get_mut(id) {
             open.lanes = lanes?;
@@ -62,8 +62,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Opens a lane for each policy in that tracer.
-    fn open_lanes(&mut self, id: &str, tracer: &mut Tracer) -> Result<Vec<LaneIx>, ApplyError> {
+    /// Takes ranks for a lane of each policy; returns the first.
+    fn next_lanes(&mut self) -> Result<LaneIx, ApplyError> {
+        let first = self.next_lane;
+        let count = u32::try_from(self.config.policies.len()).expect("few policies");
+        self.next_lane = first.checked_add(count).ok_or(ApplyError::Full)?;
+        Ok(first)
+    }
+
+    /// Opens a lane for each policy in that tracer, from `first` on.
+    fn open_lanes(
+        &mut self,
+        id: &str,
+        first: LaneIx,
+        tracer: &mut Tracer,
+    ) -> Result<Vec<LaneIx>, ApplyError> {
         let case = Arc::clone(&self.cases[id].case);
         let mut wallets = Vec::new();
         for source in &case.sources {
@@ -71,11 +84,7 @@ impl Engine {
                 wallets.push(self.intern(*account)?);
             }
         }
-        let count = u32::try_from(self.config.policies.len()).expect("few policies");
-        let slots = std::iter::repeat_n(self.cases[id].slot, self.config.policies.len());
-        self.slot_of.extend(slots);
-        let lanes: Arc<[LaneIx]> = (self.next_lane..self.next_lane + count).collect();
-        self.next_lane += count;
+        let lanes: Arc<[LaneIx]> = (first..).zip(&self.config.policies).map(|(ix, _)| ix).collect();
         for (ix, policy) in lanes.iter().zip(&self.config.policies) {
             tracer.open(*ix, &case, *policy, &lanes, &wallets);
         }
@@ -98,14 +107,19 @@ impl Engine {
     }
 
     fn begin_late(&mut self, id: &str) -> Result<LateTrace, ApplyError> {
-        let mut tracer = Tracer::default();
-        self.open_lanes(id, &mut tracer)?;
         self.next_trace += 1;
-        let number = self.next_trace;
+        let waiting = Waiting { number: self.next_trace, first_lane: self.next_lanes()? };
         if let Some(open) = self.cases.get_mut(id) {
-            open.waits_for = Some(number);
+            open.waits_for = Some(waiting);
         }
         self.queued.retain(|queued| queued.case != id);
+        self.late_trace(id, waiting)
+    }
+
+    fn late_trace(&mut self, id: &str, waiting: Waiting) -> Result<LateTrace, ApplyError> {
+        let mut tracer = Tracer::default();
+        let Waiting { number, first_lane } = waiting;
+        self.open_lanes(id, first_lane, &mut tracer)?;
         Ok(LateTrace {
             case: id.to_owned(),
             number,
@@ -135,13 +149,49 @@ impl Engine {
         trace: LateTrace,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
+        let told_before = effects.len();
+        let joined = self.join_wanted(trace, effects);
+        joined.inspect_err(|_| effects.truncate(told_before))
+    }
+
+    fn join_wanted(
+        &mut self,
+        trace: LateTrace,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), ApplyError> {
         let wanted = self.cases.get(&trace.case).and_then(|case| case.waits_for);
-        if wanted != Some(trace.number) {
+        if wanted.is_none_or(|waiting| waiting.number != trace.number) {
             return Ok(());
         }
-        let told_before = effects.len();
-        let joined = self.join(trace, effects).and_then(|accounts| self.review(accounts, effects));
-        joined.inspect_err(|_| effects.truncate(told_before))
+        let accounts = self.join(trace, effects)?;
+        self.review(accounts, effects)
+    }
+
+    /// Begins the traces anew that cases of a restored engine wait for.
+    pub(super) fn resume_late(&mut self) -> Result<(), ApplyError> {
+        let mut waiting: Vec<(String, Waiting)> = self
+            .cases
+            .iter()
+            .filter_map(|(id, case)| Some((id.clone(), case.waits_for?)))
+            .collect();
+        waiting.sort_unstable_by_key(|(_, waiting)| waiting.number);
+        for (id, waiting) in waiting {
+            let trace = self.late_trace(&id, waiting)?;
+            self.queued.push(trace);
+        }
+        Ok(())
+    }
+
+    /// Traces what a restored engine waits for, where nobody else does: an
+    /// engine that does not defer has nothing queued at any other time.
+    pub(super) fn catch_up(&mut self, effects: &mut Vec<Effect>) -> Result<(), ApplyError> {
+        if self.config.defer_late || self.queued.is_empty() {
+            return Ok(());
+        }
+        for trace in self.take_late() {
+            self.join_wanted(trace, effects)?;
+        }
+        Ok(())
     }
 
     /// Whether a case waits to be traced through the past.

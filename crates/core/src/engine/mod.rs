@@ -8,6 +8,7 @@
 
 mod block;
 mod config;
+mod image;
 mod late;
 mod reorg;
 mod report;
@@ -27,6 +28,7 @@ use crate::alert::Sight;
 use crate::freeze::FreezeDesk;
 use crate::graph::TransferGraph;
 use crate::history::{Archive, History, MemoryArchive};
+use crate::image::EngineImage;
 use crate::journal::Journal;
 use crate::late::LateTrace;
 use crate::ledger::{Ledger, LedgerStats};
@@ -36,33 +38,42 @@ use crate::{AccountKey, AlertId, Amount, Case, Chain, Effect, Event};
 
 /// What subscribers know of an alert.
 #[derive(Clone, Copy, Debug)]
-struct Told {
-    revision: u32,
+pub(crate) struct Told {
+    pub(crate) revision: u32,
     /// Not retracted.
-    live: bool,
-    retroactive: bool,
+    pub(crate) live: bool,
+    pub(crate) retroactive: bool,
 }
 
 /// What was told of one case, also after it was closed: an alert is told once
 /// whatever becomes of its case.
-type ToldAlerts = HashMap<AlertId, Told, FixedState>;
+pub(crate) type ToldAlerts = HashMap<AlertId, Told, FixedState>;
 
 /// An open case.
-#[derive(Debug)]
-struct OpenCase {
-    case: Arc<Case>,
+#[derive(Clone, Debug)]
+pub(crate) struct OpenCase {
+    pub(crate) case: Arc<Case>,
     /// Where its alerts stand in [`Engine::told`].
-    slot: usize,
+    pub(crate) slot: usize,
     /// In the order of the configured policies; none while it waits for its
     /// first trace through the past.
-    lanes: Vec<LaneIx>,
+    pub(crate) lanes: Vec<LaneIx>,
     /// Blocks applied when its lanes were last traced through the past.
-    traced_at: BlockIx,
+    pub(crate) traced_at: BlockIx,
     /// The heads when it was opened: alerts of blocks up to these are
     /// retroactive.
-    heads: [Option<u64>; 2],
+    pub(crate) heads: [Option<u64>; 2],
     /// The late trace that it waits for.
-    waits_for: Option<u64>,
+    pub(crate) waits_for: Option<Waiting>,
+}
+
+/// A late trace on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// Its number: later ones were begun later.
+    pub(crate) number: u64,
+    /// The first of its lanes.
+    pub(crate) first_lane: LaneIx,
 }
 
 /// The state of all chains, cases and recommendations.
@@ -79,8 +90,6 @@ pub struct Engine {
     told: Vec<ToldAlerts>,
     /// The place in `told` of every case that was ever open.
     slots: BTreeMap<String, usize>,
-    /// The same by lane.
-    slot_of: Vec<usize>,
     next_lane: LaneIx,
     next_trace: u64,
     queued: Vec<LateTrace>,
@@ -92,6 +101,8 @@ pub struct Engine {
     finals: [Option<u64>; 2],
     stats: LedgerStats,
     notes: Notes,
+    /// An image that was begun and is not whole yet.
+    imaging: Option<Box<EngineImage>>,
 }
 
 impl Engine {
@@ -105,7 +116,7 @@ impl Engine {
         let config = config.normal();
         Engine {
             history: History::new(archive, config.segment_transfers),
-            graph: TransferGraph::new(config.graph_transfers, 4 * config.graph_transfers),
+            graph: TransferGraph::of(&config),
             config: Arc::new(config),
             ..Engine::default()
         }
@@ -141,7 +152,13 @@ impl Engine {
     /// must be dropped. No effect of the failing event is appended.
     pub fn apply(&mut self, event: Event, effects: &mut Vec<Effect>) -> Result<(), ApplyError> {
         let told_before = effects.len();
-        let applied = match event {
+        let ready = self.catch_up(effects);
+        let applied = ready.and_then(|()| self.apply_ready(event, effects));
+        applied.inspect_err(|_| effects.truncate(told_before))
+    }
+
+    fn apply_ready(&mut self, event: Event, effects: &mut Vec<Effect>) -> Result<(), ApplyError> {
+        match event {
             Event::BlockCommitted(block) => self.commit(block, effects),
             Event::BlockReverted { chain, number } => self.revert(chain, number, effects),
             Event::BlockFinalized { chain, number } => self.finalize(chain, number, effects),
@@ -149,8 +166,7 @@ impl Engine {
             Event::CaseClosed(id) => self.close_case(&id, effects),
             Event::LabelSet(label) => self.set_label(label.account, Some(label), effects),
             Event::LabelRemoved(account) => self.set_label(account, None, effects),
-        };
-        applied.inspect_err(|_| effects.truncate(told_before))
+        }
     }
 
     fn intern(&mut self, account: AccountKey) -> Result<AccountId, ApplyError> {

@@ -1,6 +1,6 @@
 //! What can be read from the engine: tables, books, sizes, and an audit.
 
-use super::Engine;
+use super::{Engine, OpenCase};
 use crate::trace::LaneIx;
 use crate::{AccountRow, ApplyError, CaseTotals, Chain, LedgerStats, Past, Policy};
 
@@ -116,14 +116,16 @@ impl Engine {
     /// # Errors
     /// [`ApplyError::NotConserved`] names the case that does not add up.
     pub fn audit(&self) -> Result<(), ApplyError> {
-        for (id, case) in &self.cases {
-            for ix in &case.lanes {
-                if !self.adds_up(*ix) {
-                    return Err(self.not_conserved(id));
-                }
-            }
+        match self.misfit() {
+            Some(id) => Err(self.not_conserved(id)),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The first case that does not add up.
+    pub(super) fn misfit(&self) -> Option<&str> {
+        let adds_up = |case: &OpenCase| case.lanes.iter().all(|ix| self.adds_up(*ix));
+        self.cases.iter().find(|(_, case)| !adds_up(case)).map(|(id, _)| id.as_str())
     }
 
     fn adds_up(&self, ix: LaneIx) -> bool {

@@ -15,7 +15,7 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
         for finding in findings {
-            let slot = self.slot_of[finding.lane as usize];
+            let slot = self.cases[&self.tracer.lane(finding.lane).case.id].slot;
             let (id, trigger) = self.sight().0.identify(&finding)?;
             let known = self.told[slot].get(&id).copied();
             let is_live = known.is_some_and(|told| told.live);

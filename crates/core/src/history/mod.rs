@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use archive::{Archive, MemoryArchive};
 pub(crate) use convert::{block_meta, other_movement, transfer_of};
 pub(crate) use lookup::Found;
-pub(crate) use tail::Tail;
+pub(crate) use tail::{Other as TailOther, Tail, TailBlock};
 
 use crate::AccountKey;
 use crate::accounts::Accounts;
@@ -126,6 +126,11 @@ impl History {
     /// among them.
     pub(crate) fn sealed_bytes(&self) -> (u64, u64) {
         self.sealed_bytes
+    }
+
+    /// Accounts that segments have introduced.
+    pub(crate) fn introduced(&self) -> usize {
+        self.introduced
     }
 
     fn add_segment(&mut self, segment: Segment) {

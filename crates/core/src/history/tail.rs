@@ -4,6 +4,7 @@
 //! blocks can be taken off, the oldest sealed, and the rest keeps its ids.
 
 use crate::movement::{BlockIx, BlockMeta, Mark, Movement, Transfer, TransferId};
+use crate::paged::Paged;
 
 /// A block of the tail, and where its movements begin.
 #[derive(Clone, Copy, Debug)]
@@ -11,14 +12,14 @@ pub(crate) struct TailBlock {
     pub(crate) meta: BlockMeta,
     /// Transfers and other movements of the tail before this block.
     pub(crate) transfers_before: usize,
-    others_before: usize,
+    pub(crate) others_before: usize,
 }
 
 /// A movement that is not a transfer, with the transfers of the tail before it.
 #[derive(Clone, Copy, Debug)]
-struct Other {
-    transfers_before: usize,
-    movement: Movement,
+pub(crate) struct Other {
+    pub(crate) transfers_before: usize,
+    pub(crate) movement: Movement,
 }
 
 /// See the module.
@@ -26,9 +27,9 @@ struct Other {
 pub(crate) struct Tail {
     pub(crate) first_transfer: u32,
     pub(crate) first_block: BlockIx,
-    blocks: Vec<TailBlock>,
-    transfers: Vec<(Transfer, Mark)>,
-    others: Vec<Other>,
+    pub(crate) blocks: Paged<TailBlock>,
+    pub(crate) transfers: Paged<(Transfer, Mark)>,
+    pub(crate) others: Paged<Other>,
 }
 
 impl Tail {
@@ -116,14 +117,14 @@ impl Tail {
         let next = self.blocks.get(count);
         let transfers = next.map_or(self.transfers.len(), |next| next.transfers_before);
         let others = next.map_or(self.others.len(), |next| next.others_before);
-        self.transfers.drain(..transfers);
-        self.others.drain(..others);
-        self.blocks.drain(..count);
-        for block in &mut self.blocks {
+        self.transfers.forget(transfers);
+        self.others.forget(others);
+        self.blocks.forget(count);
+        for block in self.blocks.all_mut() {
             block.transfers_before -= transfers;
             block.others_before -= others;
         }
-        for other in &mut self.others {
+        for other in self.others.all_mut() {
             other.transfers_before -= transfers;
         }
         self.first_transfer += u32::try_from(transfers).expect("numbered by 32 bits");

@@ -100,13 +100,10 @@ impl Past {
     pub fn open(images: Vec<Arc<dyn Image>>) -> Result<Past, HistoryError> {
         let segments: Result<Vec<Segment>, _> = images.into_iter().map(Segment::open).collect();
         let (history, keys) = History::reopen(segments?, Box::new(MemoryArchive), 1)?;
-        let mut accounts = Accounts::default();
-        for (ix, key) in keys.into_iter().enumerate() {
-            if accounts.intern(key).is_none_or(|id| id.index() != ix) {
-                let what = format!("account {ix} is introduced twice, or one too many");
-                return Err(HistoryError::Segment(what));
-            }
-        }
+        let Some(accounts) = Accounts::of(keys) else {
+            let what = "an account is introduced twice, or one too many";
+            return Err(HistoryError::Segment(what.to_owned()));
+        };
         Ok(Past::of(history, accounts, Arc::default(), None))
     }
 

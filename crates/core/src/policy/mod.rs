@@ -7,10 +7,14 @@
 
 mod haircut;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Amount;
 
 /// How taint is attributed to the units that leave an account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum Policy {
     /// In proportion: `floor(tainted · amount / balance)`.
     #[default]

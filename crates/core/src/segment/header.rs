@@ -80,6 +80,9 @@ pub(super) struct Extent {
 pub(super) struct Header {
     pub(super) counts: Counts,
     extents: [Extent; SECTIONS],
+    /// The checksum of all before it: two segments with the same one and of the
+    /// same length are the same.
+    pub(super) crc: u32,
 }
 
 impl Header {
@@ -101,7 +104,7 @@ impl Header {
         let mut reader = Reader::new(Section::Header, &bytes, 0);
         let header = Header::parse(&mut reader)?;
         let checked = HEADER_LEN - 4;
-        if reader.u32()? != crc32fast::hash(&bytes[..checked]) {
+        if header.crc != crc32fast::hash(&bytes[..checked]) {
             let offset = checked as u64;
             return Err(SegmentError::Checksum { section: Section::Header, offset });
         }
@@ -126,7 +129,8 @@ impl Header {
             let end = offset.checked_add(len);
             offset = end.ok_or_else(|| reader.malformed("a section is too long"))?;
         }
-        Ok(Header { counts, extents })
+        let crc = reader.u32()?;
+        Ok(Header { counts, extents, crc })
     }
 
     fn check(self, found: u64) -> Result<Header, SegmentError> {

@@ -55,5 +55,14 @@ pub(crate) use other::{Other, OtherAction};
 pub(crate) use read::Segment;
 pub(crate) use row::Row;
 
+/// The length in bytes of a segment, and the checksum of its header, which
+/// covers the counts and the checksums of all sections.
+///
+/// # Errors
+/// If the header cannot be read, or is damaged.
+pub(crate) fn identity(image: &dyn Image) -> Result<(u64, u32), SegmentError> {
+    Ok((image.len(), header::Header::read(image)?.crc))
+}
+
 /// Most transfers of a segment: the index names a chunk by one byte.
 pub(crate) const TRANSFERS_MAX: u32 = 256 * CHUNK;

@@ -125,6 +125,17 @@ impl Segment {
         self.counts().accounts
     }
 
+    /// Where its bytes lie.
+    pub(crate) fn image(&self) -> Arc<dyn Image> {
+        self.sections.image()
+    }
+
+    /// Its length in bytes and the checksum of its header, which covers the
+    /// counts and the checksums of all sections.
+    pub(crate) fn identity(&self) -> (u64, u32) {
+        (self.sections.len(), self.sections.header.crc)
+    }
+
     /// Bytes of all sections, and those of transaction hashes and their locator among them.
     pub(crate) fn bytes(&self) -> (u64, u64) {
         let len = |section| self.sections.header.extent(section).len;

@@ -25,6 +25,15 @@ impl Sections {
         Ok(Sections { image, header })
     }
 
+    pub(super) fn image(&self) -> Arc<dyn Image> {
+        Arc::clone(&self.image)
+    }
+
+    /// Bytes of the whole segment.
+    pub(super) fn len(&self) -> u64 {
+        self.image.len()
+    }
+
     /// A whole section, compared with its checksum.
     pub(super) fn whole(&self, section: Section) -> Result<Vec<u8>, SegmentError> {
         let extent = self.header.extent(section);

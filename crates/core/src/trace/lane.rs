@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use super::runs::Runs;
 use crate::movement::{AccountId, TransferId};
@@ -18,7 +19,7 @@ pub(crate) const ROOT: u32 = u32::MAX;
 
 /// The conservation identity of a case:
 /// `emitted = held + frozen + services + redeemed + destroyed + horizon + dust`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseTotals {
     /// Units that turned from clean to tainted.
     pub emitted: u128,
@@ -73,7 +74,7 @@ pub(crate) struct Arrival {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lane {
     pub(crate) case: Arc<Case>,
     pub(crate) policy: Policy,

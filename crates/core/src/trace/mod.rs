@@ -19,7 +19,7 @@ use hashbrown::HashMap;
 
 pub use lane::CaseTotals;
 pub(crate) use lane::{Arrival, Lane, LaneIx, Node, ROOT};
-pub(crate) use runs::Runs;
+pub(crate) use runs::{Run, Runs};
 pub(crate) use taints::{Book, Taint, TaintList, Taints};
 pub use transfer::Outcome;
 pub(crate) use transfer::Parcel;
@@ -115,6 +115,20 @@ impl Tracer {
 
     pub(crate) fn is_open(&self, ix: LaneIx) -> bool {
         self.lanes.get(ix as usize).is_some_and(Option::is_some)
+    }
+
+    /// A tracer of these lanes, with all that they ever tainted.
+    pub(crate) fn of(
+        lanes: Vec<(LaneIx, Box<Lane>)>,
+        taints: Taints,
+        pending: [Vec<Pending>; 2],
+        woken: Vec<AccountId>,
+    ) -> Tracer {
+        let mut tracer = Tracer { taints, pending, woken, ..Tracer::default() };
+        for (ix, lane) in lanes {
+            tracer.install(ix, lane);
+        }
+        tracer
     }
 
     /// Open lanes in the order in which they were opened.

@@ -83,6 +83,16 @@ impl Runs {
         }
     }
 
+    /// The place of the oldest unit held, and the runs in order.
+    pub(crate) fn parts(&self) -> (Amount, impl ExactSizeIterator<Item = &Run>) {
+        (self.head, self.runs.iter())
+    }
+
+    /// The inverse of [`parts`](Self::parts).
+    pub(crate) fn of(head: Amount, runs: impl IntoIterator<Item = Run>) -> Runs {
+        Runs { head, runs: runs.into_iter().collect() }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }

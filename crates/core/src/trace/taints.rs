@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::lane::{LaneIx, ROOT};
 use crate::Amount;
 use crate::movement::AccountId;
+use crate::paged::Paged;
 use crate::prefetch::prefetch;
 
 /// What tracing asks of the accounts, and remembers there.
@@ -64,13 +65,13 @@ pub(crate) type TaintList = SmallVec<[Taint; 1]>;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Taints {
-    lists: Vec<TaintList>,
+    pub(crate) lists: Paged<TaintList>,
 }
 
 impl Default for Taints {
     fn default() -> Self {
         // Slot 0 is the empty list of every clean account.
-        Taints { lists: vec![TaintList::new()] }
+        Taints { lists: vec![TaintList::new()].into() }
     }
 }
 
@@ -86,7 +87,7 @@ impl Taints {
     }
 
     pub(crate) fn of_mut(&mut self, book: &impl Book, account: AccountId) -> &mut [Taint] {
-        &mut self.lists[book.slot(account) as usize]
+        self.lists.at_mut(book.slot(account) as usize)
     }
 
     pub(crate) fn get(&self, book: &impl Book, account: AccountId, lane: LaneIx) -> Option<&Taint> {
@@ -118,7 +119,7 @@ impl Taints {
 
     /// Forgets the lane in that account.
     pub(super) fn remove(&mut self, book: &impl Book, account: AccountId, lane: LaneIx) {
-        self.lists[book.slot(account) as usize].retain(|taint| taint.lane != lane);
+        self.lists.at_mut(book.slot(account) as usize).retain(|taint| taint.lane != lane);
     }
 
     /// Puts an earlier list back.
@@ -134,7 +135,7 @@ impl Taints {
             self.lists.push(TaintList::new());
             book.set_slot(account, slot);
         }
-        &mut self.lists[book.slot(account) as usize]
+        self.lists.at_mut(book.slot(account) as usize)
     }
 }
 

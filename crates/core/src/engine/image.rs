@@ -1,0 +1,228 @@
+//! Takes an image of the engine while blocks go on being applied, and makes an
+//! engine of one (see [`crate::image`]).
+
+use std::sync::Arc;
+
+use super::{Engine, OpenCase};
+use crate::graph::{Edge, TransferGraph};
+use crate::history::{Archive, History, HistoryError};
+use crate::image::{self, EngineImage, Large, RestoreError, Restored, SegmentRef};
+use crate::movement::{AccountId, TransferId};
+use crate::segment::{CHUNK, Columns};
+use crate::{AlertId, Case, EngineConfig, Image, Label};
+
+/// Account keys that are copied at once: as many bytes as a page of balances.
+const KEYS: usize = 4096;
+
+impl Engine {
+    /// Begins an image of the state as it is now, in place of one under way.
+    /// What is small is copied at once; holdings, taints and the unsealed past
+    /// page by page by [`continue_image`](Self::continue_image), while blocks
+    /// go on being applied: whatever a block is about to change is copied first.
+    pub fn begin_image(&mut self) {
+        self.ledger.holdings.begin_copy();
+        self.tracer.taints.lists.begin_copy();
+        let tail = &mut self.history.tail;
+        tail.blocks.begin_copy();
+        tail.transfers.begin_copy();
+        tail.others.begin_copy();
+        self.imaging = Some(Box::new(self.small_parts()));
+    }
+
+    fn small_parts(&self) -> EngineImage {
+        let told = self.slots.iter().map(|(id, slot)| (id.clone(), self.told[*slot].clone()));
+        EngineImage {
+            config: Arc::clone(&self.config),
+            segments: segments(&self.history),
+            introduced: self.history.introduced(),
+            accounts: self.accounts.len(),
+            large: Large::default(),
+            labels: Arc::clone(&self.labels),
+            lanes: self.tracer.lanes().map(|(ix, lane)| (ix, lane.clone())).collect(),
+            pending: self.tracer.pending.clone(),
+            woken: self.tracer.woken.clone(),
+            cases: self.cases.values().cloned().collect(),
+            told: told.collect(),
+            desk: self.desk.clone(),
+            journal: self.journal.clone(),
+            heads: self.heads,
+            finals: self.finals,
+            stats: self.stats,
+            opening_units: self.ledger.opening_units,
+        }
+    }
+
+    /// Copies up to `pages` more pages of 4096 items. The image once it is
+    /// whole; `None` before, and when none was begun.
+    pub fn continue_image(&mut self, pages: usize) -> Option<EngineImage> {
+        let mut image = self.imaging.take()?;
+        for _ in 0..pages {
+            if !self.copy_page(&mut image) {
+                break;
+            }
+        }
+        if !self.is_copied(&image) {
+            self.imaging = Some(image);
+            return None;
+        }
+        let tail = &mut self.history.tail;
+        image.large = Large {
+            keys: image.large.keys,
+            holdings: self.ledger.holdings.take_copy(),
+            taints: self.tracer.taints.lists.take_copy(),
+            blocks: tail.blocks.take_copy(),
+            transfers: tail.transfers.take_copy(),
+            others: tail.others.take_copy(),
+        };
+        Some(*image)
+    }
+
+    fn copy_page(&mut self, image: &mut EngineImage) -> bool {
+        let tail = &mut self.history.tail;
+        self.ledger.holdings.copy_page()
+            || self.tracer.taints.lists.copy_page()
+            || tail.blocks.copy_page()
+            || tail.transfers.copy_page()
+            || tail.others.copy_page()
+            || self.copy_keys(image)
+    }
+
+    /// Keys never change, so they are copied whenever there is time.
+    fn copy_keys(&self, image: &mut EngineImage) -> bool {
+        let from = image.introduced + image.large.keys.len();
+        let to = image.accounts.min(from + KEYS);
+        image.large.keys.extend_from_slice(&self.accounts.keys()[from..to]);
+        from < to
+    }
+
+    fn is_copied(&self, image: &EngineImage) -> bool {
+        let tail = &self.history.tail;
+        self.ledger.holdings.is_copied()
+            && self.tracer.taints.lists.is_copied()
+            && tail.blocks.is_copied()
+            && tail.transfers.is_copied()
+            && tail.others.is_copied()
+            && image.introduced + image.large.keys.len() == image.accounts
+    }
+
+    /// Gives up an image that was begun.
+    pub fn drop_image(&mut self) {
+        self.imaging = None;
+        self.ledger.holdings.drop_copy();
+        self.tracer.taints.lists.drop_copy();
+        let tail = &mut self.history.tail;
+        tail.blocks.drop_copy();
+        tail.transfers.drop_copy();
+        tail.others.drop_copy();
+    }
+
+    /// Whether an image was begun and is not whole yet.
+    pub fn is_imaging(&self) -> bool {
+        self.imaging.is_some()
+    }
+
+    /// An engine as it was when the image was begun. `segments`: the sealed
+    /// past, in order, as [`EngineImage::segments`] named them. How many
+    /// transfers are sealed together, the size of the graph and whether late
+    /// cases are deferred may differ from the settings of then.
+    ///
+    /// Cases that waited for a late trace are handed out again by
+    /// [`take_late`](Self::take_late); where late cases are not deferred, they
+    /// are traced before the next event applies.
+    ///
+    /// # Errors
+    /// See [`RestoreError`].
+    pub fn restore(
+        config: EngineConfig,
+        archive: Box<dyn Archive>,
+        segments: Vec<Arc<dyn Image>>,
+        bytes: &[u8],
+    ) -> Result<Engine, RestoreError> {
+        let config = config.normal();
+        let restored = image::restore(&config, archive, segments, bytes)?;
+        let Restored { history, accounts, ledger, labels, tracer, cases, told, slots, .. } =
+            restored;
+        let mut engine = Engine {
+            graph: graph(&config, &history)?,
+            config: Arc::new(config),
+            accounts,
+            ledger,
+            history,
+            labels: Arc::new(labels),
+            tracer,
+            cases,
+            told,
+            slots,
+            next_lane: restored.next_lane,
+            next_trace: restored.next_trace,
+            desk: restored.desk,
+            journal: restored.journal,
+            heads: restored.heads,
+            finals: restored.finals,
+            stats: restored.stats,
+            ..Engine::default()
+        };
+        let malformed = |_| RestoreError::Malformed("more accounts than ids can name");
+        engine.resume_late().map_err(malformed)?;
+        match engine.misfit() {
+            Some(case) => Err(RestoreError::NotConserved(case.to_owned())),
+            None => Ok(engine),
+        }
+    }
+
+    /// The open cases, by id.
+    pub fn open_cases(&self) -> Vec<Case> {
+        self.cases.values().map(|OpenCase { case, .. }| (**case).clone()).collect()
+    }
+
+    /// The labels, by account.
+    pub fn labels(&self) -> Vec<Label> {
+        let mut labels: Vec<Label> = self.labels.values().cloned().collect();
+        labels.sort_unstable_by_key(|label| label.account);
+        labels
+    }
+
+    /// Whether that alert of the case is live: told and not retracted.
+    pub fn is_live(&self, case: &str, id: AlertId) -> bool {
+        let told = self.slots.get(case).and_then(|slot| self.told[*slot].get(&id));
+        told.is_some_and(|told| told.live)
+    }
+}
+
+fn segments(history: &History) -> Vec<SegmentRef> {
+    let segments = history.segments().iter().enumerate();
+    segments
+        .map(|(number, segment)| {
+            let (bytes, check) = segment.identity();
+            SegmentRef { number, bytes, check, image: segment.image() }
+        })
+        .collect()
+}
+
+/// The graph of the newest transfers, wherever they lie.
+fn graph(config: &EngineConfig, history: &History) -> Result<TransferGraph, HistoryError> {
+    let mut graph = TransferGraph::of(config);
+    let mut columns = Columns::default();
+    let first = history.transfers_len().saturating_sub(config.graph_transfers);
+    for segment in history.segments() {
+        let start = segment.first_transfer() as usize;
+        let skip = first.saturating_sub(start);
+        for chunk in skip / CHUNK as usize..segment.chunk_count() as usize {
+            let chunk = u32::try_from(chunk).expect("at most 256 chunks");
+            segment.chunk(chunk, &mut columns)?;
+            for at in 0..columns.len() {
+                let (id, row) = (TransferId(columns.transfer(at)), columns.row(at));
+                if id.0 as usize >= first {
+                    let edge = Edge { id, amount: row.amount };
+                    graph.append(AccountId(row.from), AccountId(row.to), edge);
+                }
+            }
+        }
+    }
+    let tail = history.tail.transfers();
+    for (transfer, _) in &tail[tail.len().saturating_sub(config.graph_transfers)..] {
+        let edge = Edge { id: transfer.id, amount: transfer.amount };
+        graph.append(transfer.from, transfer.to, edge);
+    }
+    Ok(graph)
+}
