@@ -24,6 +24,7 @@ mod log;
 mod outgoing;
 mod progress;
 mod published;
+mod quiet;
 mod running;
 mod session;
 mod tell;

@@ -46,13 +46,12 @@ pub(super) struct Stand {
 #[derive(Debug)]
 pub(super) struct Progress {
     partitions: Vec<Partition>,
-    heard: Instant,
     wait: Wait,
 }
 
 impl Progress {
     /// Nothing has been read.
-    pub(super) fn new(partitions: &[PartitionId], align: Duration, now: Instant) -> Progress {
+    pub(super) fn new(partitions: &[PartitionId], align: Duration) -> Progress {
         let partition = |id: &PartitionId| Partition {
             id: id.clone(),
             start: 0,
@@ -65,7 +64,6 @@ impl Progress {
         };
         Progress {
             partitions: partitions.iter().map(partition).collect(),
-            heard: now,
             wait: Wait { align, told: VecDeque::new(), over_below: 0 },
         }
     }
@@ -136,21 +134,22 @@ impl Progress {
             partition.newest_block = block;
             self.wait.seen(block, now);
         }
-        self.heard = now;
     }
 
-    /// Notes that no record came.
-    pub(super) fn silent(&mut self, now: Instant) {
-        if now.duration_since(self.heard) > SILENCE {
+    /// Notes that for so long there was certainly nothing to read.
+    pub(super) fn silent(&mut self, quiet: Duration) {
+        if quiet >= SILENCE {
             for partition in self.partitions.iter_mut().filter(|p| !p.paused) {
                 partition.caught_up = true;
             }
         }
     }
 
-    /// Begins to wait for a first record.
-    pub(super) fn begin(&mut self, now: Instant) {
-        self.heard = now;
+    /// The broker was away: blocks begin anew to wait for other partitions.
+    pub(super) fn was_away(&mut self, now: Instant) {
+        for (_, since) in &mut self.wait.told {
+            *since = now;
+        }
     }
 
     /// Whether the group has committed anything.
@@ -298,14 +297,14 @@ fn lost(
 mod tests {
     use super::*;
 
-    fn progress(partitions: usize, now: Instant) -> Progress {
+    fn progress(partitions: usize) -> Progress {
         let id = |number: usize| PartitionId {
             topic: "events".to_owned(),
             number: i32::try_from(number).unwrap(),
             topic_ix: 0,
         };
         let ids: Vec<PartitionId> = (0..partitions).map(id).collect();
-        Progress::new(&ids, Duration::from_millis(100), now)
+        Progress::new(&ids, Duration::from_millis(100))
     }
 
     #[test]
@@ -325,27 +324,25 @@ mod tests {
 
     #[test]
     fn a_checkpoint_says_where_to_begin_and_a_rebuild_begins_at_the_beginning() {
-        let now = Instant::now();
         let committed = [
             Some(Committed { offset: 70, metadata: "start=3".to_owned() }),
             Some(Committed { offset: 20, metadata: "start=0".to_owned() }),
         ];
         let bounds = [(3, 100), (0, 20)];
         let stands = [Some(Stand { offset: 50, newest_block: 9 }), None];
-        let mut from_checkpoint = progress(2, now);
+        let mut from_checkpoint = progress(2);
         from_checkpoint.locate(Some(&stands), &bounds, &committed, "g").unwrap();
         assert_eq!(from_checkpoint.positions(), [50, 0]);
         assert!(!from_checkpoint.rebuilt() && from_checkpoint.was_committed(0, 69));
-        let mut from_beginning = progress(2, now);
+        let mut from_beginning = progress(2);
         from_beginning.locate(None, &bounds, &committed, "g").unwrap();
         assert_eq!(from_beginning.positions(), [3, 0]);
     }
 
     #[test]
     fn what_retention_took_is_missed() {
-        let now = Instant::now();
         let committed = [Some(Committed { offset: 70, metadata: "start=3".to_owned() })];
-        let mut rebuild = progress(1, now);
+        let mut rebuild = progress(1);
         let error = rebuild.locate(None, &[(4, 100)], &committed, "g").unwrap_err();
         assert!(format!("{error:#}").contains("begins at offset 4"), "{error:#}");
         let stand = |offset| [Some(Stand { offset, newest_block: 1 })];
@@ -357,7 +354,7 @@ mod tests {
     fn only_what_went_further_is_committed() {
         let now = Instant::now();
         let committed = [Some(Committed { offset: 7, metadata: String::new() }), None];
-        let mut progress = progress(2, now);
+        let mut progress = progress(2);
         progress.locate(None, &[(0, 9), (0, 0)], &committed, "g").unwrap();
         progress.processed(0, 5, None, now);
         assert_eq!(progress.to_commit(), []);

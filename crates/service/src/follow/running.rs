@@ -47,8 +47,7 @@ impl<L: Log> Session<'_, '_, L> {
         let took = self.poll()?;
         let now = self.log.now();
         if !took {
-            self.state.progress.silent(now);
-            self.state.idle(now)?;
+            self.listen(now)?;
         }
         self.copy_on();
         if !self.state.is_due(now, took) {
@@ -82,8 +81,32 @@ impl<L: Log> Session<'_, '_, L> {
         if !took {
             let waited = log.now().saturating_duration_since(now);
             state.shared.metrics.chain(chain).waited(Wait::Input, waited);
+            self.ask = state.quiet.waited(waited);
         }
         Ok(took)
+    }
+
+    /// Nothing came: asks the broker whether there is nothing, if that matters.
+    fn listen(&mut self, now: Instant) -> Result<(), FollowError> {
+        let chain = self.state.chain();
+        let idle = self.state.progress.caught_up() && self.state.pipeline.held_blocks(chain) == 0;
+        if !std::mem::take(&mut self.ask) || (idle && self.state.published.is_rebuilt()) {
+            return Ok(());
+        }
+        match self.log.bounds() {
+            Ok(bounds) => {
+                let ends = bounds.into_iter().map(|(_, end)| end).collect();
+                if self.state.quiet.confirm(ends) {
+                    self.state.idle(now)?;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%chain, "{error:#}; nothing is concluded from the silence");
+                self.state.quiet.broken();
+                self.state.progress.was_away(self.log.now());
+            }
+        }
+        Ok(())
     }
 
     /// Does as the group has it: takes over, or gives up.
@@ -238,7 +261,7 @@ impl State<'_> {
         self.shared.metrics.chain(chain).records_consumed.inc();
         self.records += 1;
         self.batch_records += 1;
-        self.heard = now;
+        self.quiet.broken();
         self.advance(now)
     }
 
@@ -261,13 +284,14 @@ impl State<'_> {
         }
     }
 
-    /// Nothing came: blocks that have waited long enough are complete.
+    /// There was nothing: blocks that have waited long enough are complete.
     fn idle(&mut self, now: Instant) -> Result<(), FollowError> {
+        self.progress.silent(self.quiet.confirmed());
         if !self.progress.caught_up() {
             return Ok(());
         }
         self.advance(now)?;
-        let silent = now.duration_since(self.heard) >= self.input.idle_flush;
+        let silent = self.quiet.confirmed() >= self.input.idle_flush;
         if silent && self.pipeline.held_blocks(self.chain()) > 0 {
             self.flush()?;
         }

@@ -17,6 +17,7 @@ use super::log::Change;
 use super::outgoing::Outgoing;
 use super::progress::{Progress, Stand};
 use super::published::Published;
+use super::quiet::Quiet;
 use super::{Ended, FollowError, Follower, Log, Shared, changes};
 use crate::config::InputConfig;
 use crate::http::Stage;
@@ -53,8 +54,8 @@ pub(super) struct State<'a> {
     pub(super) batch_records: u32,
     /// When something was last committed, or looked after while standing by.
     pub(super) committed_at: Instant,
-    /// When a record came last.
-    pub(super) heard: Instant,
+    /// How long nothing has come.
+    pub(super) quiet: Quiet,
     /// When memory was looked at last.
     pub(super) weighed_at: Instant,
 }
@@ -66,6 +67,8 @@ pub(super) struct Session<'s, 'a, L> {
     pub(super) state: State<'a>,
     /// When the group was last asked how far it has come.
     pub(super) asked_at: Instant,
+    /// Whether the broker is to be asked where the partitions end.
+    pub(super) ask: bool,
 }
 
 impl<'a> Follower<'a> {
@@ -126,7 +129,7 @@ impl<'a> Follower<'a> {
             }
         };
         let partitions = log.partitions().to_vec();
-        let mut progress = Progress::new(&partitions, input.align, log.now());
+        let mut progress = Progress::new(&partitions, input.align);
         let stands = stands.map(|stands| in_order(&partitions, &stands));
         let bounds = log.bounds()?;
         let committed = log.committed()?;
@@ -134,7 +137,6 @@ impl<'a> Follower<'a> {
         log.seek(&progress.positions())?;
         log.open_published(&ends)?;
         let now = log.now();
-        progress.begin(now);
         let decoders = input.topics.iter().map(|topic| Decoder::new(topic.format)).collect();
         let state = State {
             shared,
@@ -151,10 +153,10 @@ impl<'a> Follower<'a> {
             records: 0,
             batch_records: 0,
             committed_at: now,
-            heard: now,
+            quiet: Quiet::default(),
             weighed_at: now,
         };
-        let mut session = Session { follower: self, log, state, asked_at: now };
+        let mut session = Session { follower: self, log, state, asked_at: now, ask: false };
         session.state.tell();
         Ok(session)
     }

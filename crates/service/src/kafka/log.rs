@@ -26,6 +26,10 @@ use crate::follow::{
 /// The pause between two warnings that the broker is away.
 const WARN_PAUSE: Duration = Duration::from_secs(10);
 
+/// How long the broker may take to say where a partition ends. While it is
+/// asked nothing else is done.
+const ENDS_MAX: Duration = Duration::from_secs(5);
+
 /// Records of output topics that are read at once while standing by.
 const LOOK_RECORDS: usize = 4_000;
 
@@ -149,7 +153,7 @@ impl Log for KafkaLog<'_> {
     fn bounds(&mut self) -> anyhow::Result<Vec<(i64, i64)>> {
         let ends = |id: &PartitionId| {
             self.consumer
-                .fetch_watermarks(&id.topic, id.number, ANSWER_MAX)
+                .fetch_watermarks(&id.topic, id.number, ENDS_MAX)
                 .with_context(|| format!("cannot read the ends of topic {}", id.topic))
         };
         self.partitions.iter().map(ends).collect()

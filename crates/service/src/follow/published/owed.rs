@@ -25,7 +25,7 @@ pub(in crate::follow) struct OwedLetter {
 /// See the module.
 #[derive(Debug, Default)]
 pub(in crate::follow) struct Owed {
-    /// In the order in which they were told.
+    /// In the order in which they were first told.
     pub(in crate::follow) alerts: BTreeMap<u64, Alert>,
     /// In the order in which they were told.
     pub(in crate::follow) freezes: BTreeMap<u64, (FreezeRecommendation, Outgoing)>,
@@ -49,10 +49,11 @@ impl Owed {
         self.told
     }
 
-    fn drop_alert(&mut self, id: AlertId) {
-        if let Some(at) = self.alert_at.remove(&id) {
-            self.alerts.remove(&at);
-        }
+    /// Returns its place, if it was owed.
+    fn drop_alert(&mut self, id: AlertId) -> Option<u64> {
+        let at = self.alert_at.remove(&id)?;
+        self.alerts.remove(&at);
+        Some(at)
     }
 
     /// Owed no longer if just that record stands; `true` if it was.
@@ -76,12 +77,13 @@ impl Published {
 
     /// The engine told of an alert.
     pub(in crate::follow) fn owe_alert(&mut self, alert: Alert) {
-        self.owed.drop_alert(alert.id);
+        let before = self.owed.drop_alert(alert.id);
         if alert.status != AlertStatus::Provisional && self.news(&alert).is_none() {
             self.untold.remove(&alert.id);
             return;
         }
-        let at = self.owed.next();
+        // An alert is told in the place in which it was first told.
+        let at = before.unwrap_or_else(|| self.owed.next());
         self.owed.alert_at.insert(alert.id, at);
         self.owed.alerts.insert(at, alert);
     }
