@@ -14,6 +14,7 @@ mod bytes;
 mod cases;
 mod decode;
 mod engine;
+mod image;
 pub mod seeds;
 mod segment;
 
@@ -22,6 +23,7 @@ pub use assemble::assemble;
 pub use cases::case_file;
 pub use decode::decode_record;
 pub use engine::engine;
+pub use image::engine_image;
 pub use segment::segment;
 
 /// One target: a body, and inputs to start from.
@@ -36,13 +38,14 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "decode_record", run: decode_record, seeds: seeds::records },
     Target { name: "assemble", run: assemble, seeds: seeds::feeds },
     Target { name: "case_file", run: case_file, seeds: seeds::case_files },
     Target { name: "segment", run: segment, seeds: seeds::segments },
     Target { name: "alert_record", run: alert_record, seeds: seeds::alerts },
     Target { name: "engine", run: engine, seeds: seeds::stories },
+    Target { name: "engine_image", run: engine_image, seeds: seeds::images },
 ];
 
 /// The target of that name, if there is one.

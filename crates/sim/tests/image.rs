@@ -160,3 +160,57 @@ fn a_restored_engine_goes_on_as_the_original_first_half() {
 fn a_restored_engine_goes_on_as_the_original_second_half() {
     all_agree(stories() / 2..stories());
 }
+
+/// Images of stories, with the settings and segments that they rest on.
+fn images() -> impl Iterator<Item = (EngineConfig, Vec<Arc<dyn Image>>, Vec<u8>)> {
+    (0..24).map(|seed| {
+        let story = random_story(seed);
+        let config = EngineConfig { revertible: true, ..settings(seed) };
+        let mut engine = Engine::new(config.clone());
+        engine.load_opening(&story.opening).expect("generated balances fit");
+        for step in story.steps {
+            engine.apply(step.into(), &mut Vec::new()).expect("a story applies");
+        }
+        let image = imaged(&mut engine);
+        let segments = image.segments().iter().map(|segment| Arc::clone(&segment.image));
+        (config, segments.collect(), encoded(&image))
+    })
+}
+
+#[test]
+fn a_part_of_an_image_is_refused() {
+    for (config, segments, bytes) in images() {
+        for end in 0..bytes.len() {
+            let part = &bytes[..end];
+            let archive = Box::new(MemoryArchive);
+            let restored = Engine::restore(config.clone(), archive, segments.clone(), part);
+            assert!(restored.is_err(), "{end} of {} bytes", bytes.len());
+        }
+    }
+}
+
+#[test]
+fn a_changed_image_is_refused_or_adds_up() {
+    let mut random = 1_u64;
+    let mut next = move |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(random >> 33).expect("31 bits") % below
+    };
+    let mut accepted = 0;
+    for (config, segments, bytes) in images() {
+        for _ in 0..400 {
+            let mut bytes = bytes.clone();
+            for _ in 0..=next(2) {
+                let at = next(bytes.len());
+                bytes[at] ^= 1 << next(8);
+            }
+            let archive = Box::new(MemoryArchive);
+            if let Ok(engine) = Engine::restore(config.clone(), archive, segments.clone(), &bytes) {
+                engine.audit().expect("what is restored adds up");
+                accepted += 1;
+            }
+        }
+    }
+    // Most bytes are hashes, of which there is nothing to check.
+    assert!((1..7_000).contains(&accepted), "{accepted} of 9600 were believed");
+}

@@ -78,6 +78,12 @@ pub const WORDS: [&str; 64] = [
     "0xdac17f958d2ee523a2206206994597c13d831ec7",
 ];
 
+/// Images of engines in the middle of a story, behind the number of the story.
+pub fn images() -> Vec<Vec<u8>> {
+    let scenes = (0_u8..).zip(crate::image::scenes());
+    scenes.map(|(number, scene)| [&[number], scene.image.as_slice()].concat()).collect()
+}
+
 /// Stories have no form but their bytes, so these are any bytes.
 pub fn stories() -> Vec<Vec<u8>> {
     (0..40).map(|seed| any_bytes(seed, 60 + 20 * usize::from(seed))).collect()

@@ -68,6 +68,11 @@ fn engine() {
     smoke("engine");
 }
 
+#[test]
+fn engine_image() {
+    smoke("engine_image");
+}
+
 /// libFuzzer's wrappers are built by hand only, so that they exist is checked
 /// here.
 #[test]

@@ -3,5 +3,6 @@
 mod alerts;
 mod books;
 mod desk;
+mod image;
 mod late;
 mod town;

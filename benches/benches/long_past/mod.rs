@@ -1,0 +1,114 @@
+//! An invented past of millions of transfers: accounts a quarter of them, drawn
+//! with power-law degrees, fixed seed; new money comes in amounts log-uniform
+//! between 0.01 and 10,000 USDT, and goes on in random shares.
+
+use flow_core::{
+    AccountKey, Action, Address, Block, Case, Chain, Engine, EngineConfig, Event, LedgerEvent,
+    Source, TxHash,
+};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+/// Transfers in a block of TRON at a busy hour.
+const BLOCK_TRANSFERS: u64 = 60;
+
+/// Blocks of TRON that can be reverted.
+const REVERTIBLE: u64 = 19;
+
+/// How long the past is to be.
+pub(crate) fn transfers(usual: u64) -> u64 {
+    let text = std::env::var("FLOW_BENCH_TRANSFERS").ok();
+    text.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+fn address(account: u64) -> Address {
+    let mut bytes = [0x5a; 20];
+    bytes[..8].copy_from_slice(&account.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    bytes[8..16].copy_from_slice(&account.to_be_bytes());
+    Address(bytes)
+}
+
+fn key(account: u64) -> AccountKey {
+    AccountKey { chain: Chain::Tron, address: address(account) }
+}
+
+/// An account drawn by a power law: few take part in most transfers.
+fn draw(random: &mut Pcg64Mcg, accounts: u64) -> u64 {
+    let bits: u64 = random.random();
+    // The cube of a uniform number: of 5 million accounts the first takes part
+    // in one transfer of a hundred, half of all in one or two.
+    let uniform = u128::from(bits >> 32);
+    let cubed = (uniform * uniform * uniform) >> 64;
+    u64::try_from((cubed * u128::from(accounts)) >> 32).expect("below the number of accounts")
+}
+
+/// A share of what the sender holds, so that money goes on; who holds less than
+/// a USDT brings new money from before the first event.
+fn amount(random: &mut Pcg64Mcg, balance: u64) -> u64 {
+    if balance < 1_000_000 {
+        let magnitude = random.random_range(13..34);
+        return random.random_range(1 << magnitude..2 << magnitude);
+    }
+    let share = u128::from(random.random::<u64>() >> 48) + 1;
+    u64::try_from((u128::from(balance) * share) >> 16).expect("no more than the balance")
+}
+
+/// An engine with so many transfers behind it; where blocks can be reverted,
+/// those older than [`REVERTIBLE`] are final.
+pub(crate) fn played(transfers: u64, config: EngineConfig, cases: &[Case]) -> Engine {
+    let accounts = transfers / 4;
+    let mut random = Pcg64Mcg::seed_from_u64(7);
+    let mut balances = vec![0_u64; usize::try_from(accounts).expect("fits")];
+    let revertible = config.revertible;
+    let mut engine = Engine::new(config);
+    let mut effects = Vec::new();
+    for case in cases {
+        engine.apply(Event::CaseOpened(case.clone()), &mut effects).expect("the case opens");
+    }
+    for number in 0..transfers / BLOCK_TRANSFERS {
+        let block = block(&mut random, accounts, number, &mut balances);
+        engine.apply(Event::BlockCommitted(block), &mut effects).expect("the block applies");
+        if revertible && number > REVERTIBLE {
+            let last = Event::BlockFinalized { chain: Chain::Tron, number: number - REVERTIBLE };
+            engine.apply(last, &mut effects).expect("finality rises");
+        }
+        effects.clear();
+    }
+    engine
+}
+
+/// The block of that number.
+fn block(random: &mut Pcg64Mcg, accounts: u64, number: u64, balances: &mut [u64]) -> Block {
+    let event = |position: u64| {
+        let (from, to) = (draw(random, accounts), draw(random, accounts));
+        let mut tx = [0; 32];
+        tx[..8].copy_from_slice(&random.random::<u64>().to_be_bytes());
+        tx[8..16].copy_from_slice(&(number * BLOCK_TRANSFERS + position).to_be_bytes());
+        let ends = [from, to].map(|account| usize::try_from(account).expect("fits"));
+        let amount = amount(random, balances[ends[0]]).max(1);
+        balances[ends[0]] = balances[ends[0]].saturating_sub(amount);
+        balances[ends[1]] += amount;
+        let action = Action::Transfer { from: address(from), to: address(to), amount };
+        let log_index = u32::try_from(position).ok();
+        LedgerEvent { tx: TxHash(tx), log_index, position: 0, action }
+    };
+    Block {
+        chain: Chain::Tron,
+        number,
+        hash: None,
+        timestamp_ms: 1_700_000_000_000 + number * 3_000,
+        events: (0..BLOCK_TRANSFERS).map(event).collect(),
+    }
+}
+
+/// A case of one wallet.
+pub(crate) fn case(id: &str, account: u64, min_units: u64) -> Case {
+    Case {
+        id: id.to_owned(),
+        title: None,
+        category: None,
+        sources: vec![Source::Wallet { account: key(account), since_block: 0 }],
+        min_units,
+        max_hops: None,
+    }
+}
