@@ -19,7 +19,7 @@ pub mod seeds;
 mod segment;
 
 pub use alert::alert_record;
-pub use assemble::assemble;
+pub use assemble::{assemble, assembler_image};
 pub use cases::case_file;
 pub use decode::decode_record;
 pub use engine::engine;
@@ -41,6 +41,7 @@ pub struct Target {
 pub const TARGETS: [Target; 7] = [
     Target { name: "decode_record", run: decode_record, seeds: seeds::records },
     Target { name: "assemble", run: assemble, seeds: seeds::feeds },
+    Target { name: "assembler_image", run: assembler_image, seeds: seeds::assembler_images },
     Target { name: "case_file", run: case_file, seeds: seeds::case_files },
     Target { name: "segment", run: segment, seeds: seeds::segments },
     Target { name: "alert_record", run: alert_record, seeds: seeds::alerts },

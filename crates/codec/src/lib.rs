@@ -22,12 +22,15 @@ mod slice;
 mod tether;
 pub mod wire;
 
-pub use assembler::{Assembled, Assembler, AssemblerConfig, Dropped, Gap};
+pub use assembler::{
+    Assembled, Assembler, AssemblerConfig, AssemblerImage, AssemblerImageError, Dropped, Gap,
+};
 pub use decode::{CsvLayout, Decoder, Format};
 pub use error::{AddressFault, DecodeError};
 pub use tether::{multisig, usdt};
 
 use flow_core::{Action, Amount, BlockHash, Chain, TxHash};
+use serde::{Deserialize, Serialize};
 
 /// What one record means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +121,7 @@ pub struct ChainEvent {
 }
 
 /// How a source numbers logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LogIndex {
     /// Within the block; orders all events of the block.
     InBlock(u32),
@@ -136,7 +139,7 @@ impl LogIndex {
 }
 
 /// What happened, as one log tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChainAction {
     /// Complete by itself.
     Ledger(Action),

@@ -60,6 +60,13 @@ impl Listener {
         self.check();
     }
 
+    /// Goes on with a copy of the assembler, made of its image.
+    pub(super) fn restore(&mut self, config: AssemblerConfig) {
+        let bytes = image(&self.assembler);
+        self.assembler = Assembler::restore(self.chain, config, &bytes).expect("its own image");
+        assert!(image(&self.assembler) == bytes, "another image");
+    }
+
     pub(super) fn flush(&mut self) {
         let mut out = Vec::new();
         self.assembler.flush(&mut out);
@@ -118,6 +125,12 @@ impl Listener {
             }
         }
     }
+}
+
+pub(super) fn image(assembler: &Assembler) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    assembler.image().encode(&mut bytes);
+    bytes
 }
 
 /// An engine that undoes blocks, with sources that the told accounts hold.

@@ -4,8 +4,12 @@
 //! or (when its first byte is no brace) choices that make records of a few
 //! heights, branches and transactions. See [`listener`] for what is promised.
 
+mod image;
 mod listener;
 mod told;
+
+pub use image::assembler_image;
+pub(crate) use image::input;
 
 use flow_codec::{AssemblerConfig, Decoded, Decoder, LogIndex};
 use flow_core::Chain;
@@ -68,8 +72,11 @@ fn choices(data: &[u8]) {
                 listener.release(u64::MAX);
             }
             14 => listener.release(teller.height(&mut bytes)),
-            _ if bytes.one_in(3) => listener.flush(),
-            _ => teller.rise(),
+            _ => match bytes.below(3) {
+                0 => teller.rise(),
+                1 => listener.restore(config),
+                _ => listener.flush(),
+            },
         }
     }
     listener.finish();

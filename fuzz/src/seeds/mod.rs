@@ -84,6 +84,12 @@ pub fn images() -> Vec<Vec<u8>> {
     scenes.map(|(number, scene)| [&[number], scene.image.as_slice()].concat()).collect()
 }
 
+/// Assemblers that took some records, and choices of more.
+pub fn assembler_images() -> Vec<Vec<u8>> {
+    let len = |seed: u8| 60 + 30 * usize::from(seed);
+    (0..40).map(|seed| crate::assemble::input(&any_bytes(seed, len(seed)))).collect()
+}
+
 /// Stories have no form but their bytes, so these are any bytes.
 pub fn stories() -> Vec<Vec<u8>> {
     (0..40).map(|seed| any_bytes(seed, 60 + 20 * usize::from(seed))).collect()

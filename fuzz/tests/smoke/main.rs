@@ -49,6 +49,11 @@ fn assemble() {
 }
 
 #[test]
+fn assembler_image() {
+    smoke("assembler_image");
+}
+
+#[test]
 fn case_file() {
     smoke("case_file");
 }

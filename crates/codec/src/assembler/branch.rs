@@ -15,7 +15,7 @@ use crate::{BlockHeader, ChainAction, ChainEvent, LogIndex};
 
 /// Removals of events never seen that a branch remembers. Above it, they are
 /// forgotten: such an event would then be taken when it comes.
-const AHEAD_MAX: usize = 4_096;
+pub(super) const AHEAD_MAX: usize = 4_096;
 
 /// A block, canonical or not.
 #[derive(Debug, Default)]
@@ -24,24 +24,24 @@ pub(super) struct Branch {
     pub(super) header_ms: Option<u64>,
     pub(super) transactions: Vec<TxHash>,
     /// In order of arrival.
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     /// Where each event stands in `entries`, those taken out included: a
     /// removal told twice is not one of an event never seen.
-    known: HashMap<Identity, usize, FixedState>,
-    live: usize,
+    pub(super) known: HashMap<Identity, usize, FixedState>,
+    pub(super) live: usize,
     /// Events told as removed before they came, and whether with a hash.
-    ahead: HashSet<(Identity, bool), FixedState>,
-    header_ahead: bool,
+    pub(super) ahead: HashSet<(Identity, bool), FixedState>,
+    pub(super) header_ahead: bool,
     /// The last record of this block took it back.
-    orphaned: bool,
+    pub(super) orphaned: bool,
     /// When it was last told to be canonical.
     pub(super) arrival: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
-    event: ChainEvent,
-    here: bool,
+pub(super) struct Entry {
+    pub(super) event: ChainEvent,
+    pub(super) here: bool,
 }
 
 impl Branch {

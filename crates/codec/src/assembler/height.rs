@@ -10,7 +10,7 @@ use super::identity::Identity;
 use crate::{BlockHeader, ChainEvent};
 
 /// Rival blocks remembered at one height.
-const BRANCHES_MAX: usize = 4;
+pub(super) const BRANCHES_MAX: usize = 4;
 
 /// The blocks of one height.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Height {
     /// The one taken to be canonical. The others are parked.
     pub(super) current: Option<usize>,
     /// The one of which the last header told.
-    headed: Option<usize>,
+    pub(super) headed: Option<usize>,
     /// Set while the current one is put out.
     pub(super) applied: Option<Applied>,
 }

@@ -28,6 +28,7 @@
 mod branch;
 mod height;
 mod identity;
+mod image;
 mod order;
 mod outcome;
 mod release;
@@ -36,7 +37,9 @@ mod removal;
 use std::collections::{BTreeMap, BTreeSet};
 
 use flow_core::{BlockHash, Chain};
+use serde::{Deserialize, Serialize};
 
+pub use self::image::{AssemblerImage, AssemblerImageError};
 pub use self::outcome::{Assembled, Dropped, Gap};
 
 use self::height::Height;
@@ -65,7 +68,7 @@ impl Default for AssemblerConfig {
 }
 
 /// The last block put out that was not reverted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Last {
     number: u64,
     timestamp_ms: u64,

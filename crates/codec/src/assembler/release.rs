@@ -129,9 +129,7 @@ impl Assembler {
             left_over += applied.repeated;
             self.floor = Some(Last { number, timestamp_ms: applied.timestamp_ms });
             self.final_hashes.insert(number, branch.hash);
-            for identity in branch.events().filter_map(Identity::of) {
-                self.recent.settle(identity, number);
-            }
+            self.recent.settle(number, branch.events().filter_map(Identity::of));
         } else {
             self.held_events -= height.len();
         }

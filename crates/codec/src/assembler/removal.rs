@@ -64,11 +64,16 @@ impl Assembler {
         let told = self.reverted.unwrap_or(number);
         self.reverted = Some(told.min(number));
         self.contest(number);
+        self.last = self.last_applied();
+    }
+
+    /// The last block that is put out.
+    pub(super) fn last_applied(&self) -> Option<Last> {
         let applied = |(number, height): (&u64, &Height)| {
             let timestamp_ms = height.applied?.timestamp_ms;
             Some(Last { number: *number, timestamp_ms })
         };
-        self.last = self.heights.range(..number).rev().find_map(applied).or(self.floor);
+        self.heights.iter().rev().find_map(applied).or(self.floor)
     }
 
     /// Takes something of a height back. The current block may stay current and

@@ -118,6 +118,20 @@ impl Listener {
         self.apply(out);
     }
 
+    pub(super) fn image(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.assembler.image().encode(&mut bytes);
+        bytes
+    }
+
+    /// Puts a restored assembler in the place of this one.
+    pub(super) fn restore(&mut self, config: AssemblerConfig) {
+        let bytes = self.image();
+        let restored = Assembler::restore(Chain::Tron, config, &bytes);
+        self.assembler = restored.unwrap_or_else(|error| panic!("{error}: {:#?}", self.log));
+        assert_eq!(self.image(), bytes, "{:#?}", self.log);
+    }
+
     /// Events are counted as they are remembered.
     fn check(&self) {
         let held = self.assembler.heights.values().filter(|height| height.applied.is_none());

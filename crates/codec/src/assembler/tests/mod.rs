@@ -1,6 +1,7 @@
 //! How an assembler waits, orders and refuses; reorganisations have a file of
-//! their own, and one where they are random.
+//! their own, and one where they are random; so have images.
 
+mod image;
 mod listener;
 mod random;
 mod reorg;

@@ -43,6 +43,27 @@ struct Node {
 }
 
 impl Node {
+    /// A node that has gone these steps.
+    fn after(style: Style, steps: &[Step]) -> Node {
+        let (chain, left, sent) = (Vec::new(), Vec::new(), Vec::new());
+        let mut node = Node { style, chain, left, sent, blocks: 0, transactions: 0 };
+        steps.iter().for_each(|step| node.take(step));
+        node
+    }
+
+    /// The blocks that must stand at the end, as [`Listener::stands`] tells
+    /// them.
+    fn canonical(&self) -> Vec<(u64, Option<BlockHash>, Vec<u64>)> {
+        let tells_hash = self.style.headers || self.style.hashes;
+        let block = |block: &Chained| {
+            let mut amounts: Vec<u64> = block.txs.iter().map(|tx| u64::from(*tx)).collect();
+            amounts.sort_unstable();
+            let hash = hash(block.number, block.branch);
+            (block.number, Some(hash).filter(|_| tells_hash), amounts)
+        };
+        self.chain.iter().map(block).collect()
+    }
+
     fn take(&mut self, step: &Step) {
         match *step {
             Step::Extend(events) => {
@@ -165,36 +186,59 @@ fn partitions(sent: &[Told], salt: u8, twice: &[bool]) -> [Vec<Told>; 2] {
     partitions
 }
 
-/// Reads both, neither more than `lag` records ahead of its share, and tells
-/// the assembler how far both have come.
-fn read(partitions: [Vec<Told>; 2], turns: &[bool], lag: usize, listener: &mut Listener) {
-    let [left, right] = &partitions;
-    let (mut i, mut j) = (0, 0);
-    let mut reached = [0, 0];
-    for turn in turns.iter().cycle() {
-        let ahead = i * right.len() > (j + lag) * left.len().max(1);
-        let behind = (i + lag) * right.len() < j * left.len().max(1);
-        let first = j == right.len() || (i < left.len() && !ahead && (*turn || behind));
-        let (record, side) = match (left.get(i), right.get(j)) {
-            (None, None) => break,
-            (Some(record), _) if first => (record, 0),
-            (_, Some(record)) => (record, 1),
-            (Some(record), None) => (record, 0),
-        };
-        if side == 0 {
-            i += 1
-        } else {
-            j += 1
+/// In which order two partitions are read, neither more than `lag` records
+/// ahead of its share.
+#[derive(Clone, Debug)]
+struct Reading {
+    salt: u8,
+    twice: Vec<bool>,
+    turns: Vec<bool>,
+    lag: usize,
+}
+
+fn reading() -> impl Strategy<Value = Reading> {
+    let twice = prop::collection::vec(prop::bool::weighted(0.2), 1..40);
+    let turns = prop::collection::vec(any::<bool>(), 1..60);
+    (any::<u8>(), twice, turns, 0..30_usize).prop_map(|(salt, twice, turns, lag)| Reading {
+        salt,
+        twice,
+        turns,
+        lag,
+    })
+}
+
+impl Reading {
+    /// Each record, and below which block both partitions have told all.
+    fn of(&self, sent: &[Told]) -> Vec<(Told, u64)> {
+        let [left, right] = &partitions(sent, self.salt, &self.twice);
+        let lag = self.lag;
+        let (mut i, mut j) = (0, 0);
+        let mut reached = [0, 0];
+        let mut read = Vec::new();
+        for turn in self.turns.iter().cycle() {
+            let ahead = i * right.len() > (j + lag) * left.len().max(1);
+            let behind = (i + lag) * right.len() < j * left.len().max(1);
+            let first = j == right.len() || (i < left.len() && !ahead && (*turn || behind));
+            let (record, side) = match (left.get(i), right.get(j)) {
+                (None, None) => break,
+                (Some(record), _) if first => (record, 0),
+                (_, Some(record)) => (record, 1),
+                (Some(record), None) => (record, 0),
+            };
+            if side == 0 {
+                i += 1
+            } else {
+                j += 1
+            }
+            reached[side] = reached[side].max(record.number());
+            let below = match (left.is_empty(), right.is_empty()) {
+                (false, false) => reached[0].min(reached[1]),
+                _ => u64::MAX,
+            };
+            read.push((record.clone(), below));
         }
-        reached[side] = reached[side].max(record.number());
-        listener.hear(record.clone());
-        let below = match (left.is_empty(), right.is_empty()) {
-            (false, false) => reached[0].min(reached[1]),
-            _ => u64::MAX,
-        };
-        listener.release(below);
+        read
     }
-    listener.flush();
 }
 
 proptest! {
@@ -204,30 +248,51 @@ proptest! {
     fn what_stands_at_the_end_is_the_canonical_chain(
         steps in steps(),
         style in style(),
-        salt in any::<u8>(),
-        twice in prop::collection::vec(prop::bool::weighted(0.2), 1..40),
-        turns in prop::collection::vec(any::<bool>(), 1..60),
-        lag in 0..30_usize,
+        reading in reading(),
         window in 1..4_usize,
     ) {
-        let mut node = Node {
-            style,
-            chain: Vec::new(),
-            left: Vec::new(),
-            sent: Vec::new(),
-            blocks: 0,
-            transactions: 0,
-        };
-        steps.iter().for_each(|step| node.take(step));
+        let node = Node::after(style, &steps);
         let mut listener = Listener::new(window);
-        read(partitions(&node.sent, salt, &twice), &turns, lag, &mut listener);
-        let expected: Vec<(u64, Option<BlockHash>, Vec<u64>)> = node.chain.iter().map(|block| {
-            let mut amounts: Vec<u64> = block.txs.iter().map(|tx| u64::from(*tx)).collect();
-            amounts.sort_unstable();
-            let hash = hash(block.number, block.branch);
-            (block.number, Some(hash).filter(|_| style.headers || style.hashes), amounts)
-        }).collect();
-        prop_assert_eq!(listener.stands(), expected, "{:#?}", listener.log);
+        for (record, below) in reading.of(&node.sent) {
+            listener.hear(record);
+            listener.release(below);
+        }
+        listener.flush();
+        prop_assert_eq!(listener.stands(), node.canonical(), "{:#?}", listener.log);
+    }
+
+    #[test]
+    fn a_restored_assembler_goes_on_as_the_original_does(
+        steps in steps(),
+        style in style(),
+        reading in reading(),
+        restored in prop::collection::vec(prop::bool::weighted(0.2), 1..40),
+        finality_blocks in 1..20_u64,
+        window_blocks in 1..4_usize,
+    ) {
+        let node = Node::after(style, &steps);
+        let config = AssemblerConfig { window_blocks, finality_blocks, events_max: 60 };
+        let (mut original, mut copy) = (Listener::with(config), Listener::with(config));
+        for ((record, below), restore) in
+            reading.of(&node.sent).into_iter().zip(restored.into_iter().cycle())
+        {
+            for listener in [&mut original, &mut copy] {
+                // Finality is too near for some reorganisations here.
+                let told = listener.push(record.clone());
+                listener.log.push(format!("{told:?}"));
+            }
+            if restore {
+                copy.restore(config);
+            }
+            original.release(below);
+            copy.release(below);
+            prop_assert_eq!(&original.log, &copy.log);
+        }
+        prop_assert_eq!(original.image(), copy.image());
+        original.flush();
+        copy.flush();
+        prop_assert_eq!(&original.log, &copy.log);
+        prop_assert_eq!(original.stands(), copy.stands());
     }
 }
 
@@ -235,22 +300,8 @@ proptest! {
 #[test]
 fn a_node_repeats_the_transactions_of_the_branch_it_leaves() {
     let style = Style { headers: false, removed_headers: false, hashes: true, top_down: true };
-    let mut node = Node {
-        style,
-        chain: Vec::new(),
-        left: Vec::new(),
-        sent: Vec::new(),
-        blocks: 0,
-        transactions: 0,
-    };
-    for step in [
-        Step::Extend(1),
-        Step::Extend(1),
-        Step::Reorganise { depth: 1, longer: 1, shift: 0 },
-        Step::Return,
-    ] {
-        node.take(&step);
-    }
+    let reorganise = Step::Reorganise { depth: 1, longer: 1, shift: 0 };
+    let node = Node::after(style, &[Step::Extend(1), Step::Extend(1), reorganise, Step::Return]);
     let last: Vec<(u64, u8, Vec<u8>)> =
         node.chain.iter().map(|block| (block.number, block.branch, block.txs.clone())).collect();
     assert_eq!(last, [(1, 0, vec![0]), (2, 1, vec![1]), (3, 5, vec![3]), (4, 6, vec![4])]);
