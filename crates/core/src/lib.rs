@@ -39,7 +39,7 @@ pub use effect::{
 };
 pub use engine::{ApplyError, Engine, EngineConfig, MemoryStats};
 pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};
-pub use history::{Archive, HistoryError, MemoryArchive};
+pub use history::{Archive, HistoryError, MemoryArchive, verify_segment};
 pub use late::LateTrace;
 pub use ledger::{AccountRow, LedgerStats};
 pub use past::{
