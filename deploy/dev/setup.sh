@@ -8,9 +8,10 @@ usage() {
 Installs what usdt-flow needs to build and this machine lacks (Debian and Ubuntu, by apt-get).
 On other systems it says what to install. Where nothing is missing it does nothing.
 
-Usage: deploy/dev/setup.sh [--with-kafka]
+Usage: deploy/dev/setup.sh [--with-kafka] [--with-s3]
 
   --with-kafka   also Java and Maven, from which deploy/dev/kafka.sh makes a real Kafka broker
+  --with-s3      also Python's venv, in which deploy/dev/s3.sh installs a server that speaks S3
 USAGE
 }
 
@@ -38,6 +39,8 @@ has_java_17() {
   [[ ${major:-0} -ge 17 ]]
 }
 
+has_venv() { python3 -c 'import ensurepip, venv'; }
+
 as_root() {
   if [[ $(id -u) -eq 0 ]]; then
     "$@"
@@ -52,7 +55,7 @@ as_root() {
 install_missing() {
   if ! command -v apt-get >/dev/null; then
     say "this is not a Debian system: install what corresponds to: ${packages[*]}"
-    say "(a C and a C++ compiler and make; for Kafka, Java 17 or newer and Maven)"
+    say "(a C and a C++ compiler and make; for Kafka, Java 17 or newer and Maven; for S3, Python 3 with venv)"
     return 1
   fi
   say "installing with apt-get: ${packages[*]}"
@@ -61,10 +64,11 @@ install_missing() {
 }
 
 main() {
-  local with_kafka=0
+  local with_kafka=0 with_s3=0
   while [[ $# -gt 0 ]]; do
     case $1 in
       --with-kafka) with_kafka=1 ;;
+      --with-s3) with_s3=1 ;;
       -h | --help) usage; exit 0 ;;
       *) say "unknown option $1 (see --help)"; exit 2 ;;
     esac
@@ -81,6 +85,9 @@ main() {
   if ((with_kafka)); then
     want default-jre-headless "which runs Kafka (17 or newer)" has_java_17
     want maven "which fetches Kafka" has mvn
+  fi
+  if ((with_s3)); then
+    want python3-venv "in which moto, a server that speaks S3, is installed" has_venv
   fi
   ((${#packages[@]} == 0)) || install_missing
 }

@@ -41,7 +41,7 @@ pub use effect::{
 };
 pub use engine::{ApplyError, Engine, EngineConfig, MemoryStats};
 pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};
-pub use history::{Archive, HistoryError, MemoryArchive};
+pub use history::{Archive, HistoryError, MemoryArchive, verify_segment};
 pub use image::{EngineImage, RestoreError, SegmentRef, segment_identity};
 pub use late::LateTrace;
 pub use ledger::{AccountRow, LedgerStats};

@@ -7,6 +7,7 @@
 //! The library exists so that tests and benches reach the parts; the binary
 //! calls [`main`] and nothing else.
 
+pub mod checkpoint;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Topics(command) => commands::topics::execute(command, &cli.global),
+        Command::Checkpoint(command) => commands::checkpoint::execute(command, &cli.global),
         Command::Config(command) => commands::config::execute(command, &cli.global),
         Command::Schema(args) => commands::schema::execute(args),
         Command::Completions(args) => commands::completions::completions(args),

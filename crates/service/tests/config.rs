@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flow_core::{Chain, EngineConfig, Policy};
 use tempfile::TempDir;
+use usdt_flow::checkpoint::S3Options;
 use usdt_flow::config::{Config, Flag, Layers, LogFormat, Problems, check_files};
 
 fn layers(text: &str) -> (TempDir, Layers) {
@@ -77,6 +78,9 @@ fn defaults_are_those_of_the_engine() {
     assert_eq!(config.kafka.transactional_id, "usdt-flow");
     assert_eq!(config.output.freezes_topic, "usdt.flow.freeze-recommendations.v1");
     assert_eq!(config.knowledge.cases_topic.as_deref(), Some("usdt.flow.cases.v1"));
+    assert_eq!(config.output.owners_topic, "usdt.flow.owners.v1");
+    assert_eq!(config.kafka.instance_id, None);
+    assert_eq!(config.limits.memory_max_bytes, None);
     assert_eq!(config.commit.interval, Duration::from_millis(50));
     assert!(config.require_inputs().is_err());
 }
@@ -227,6 +231,62 @@ fn finality_and_history_are_read() {
 }
 
 #[test]
+fn checkpoints_are_kept_in_a_folder_in_s3_or_not_at_all() {
+    let checkpoint = load("").unwrap().checkpoint.unwrap();
+    assert_eq!(checkpoint.url, "usdt-flow-state");
+    assert_eq!((checkpoint.interval, checkpoint.keep), (Duration::from_secs(60), 3));
+    assert_eq!(load("[checkpoint]\nurl = \"\"\n").unwrap().checkpoint, None);
+    let checkpoint = load(
+        "[checkpoint]\nurl = \"s3://bucket/state\"\ninterval_seconds = 5\nkeep = 2\n\
+         [checkpoint.s3]\nendpoint = \"http://127.0.0.1:9000\"\nregion = \"here\"\n\
+         path_style = true\nallow_http = true\n",
+    );
+    let checkpoint = checkpoint.unwrap().checkpoint.unwrap();
+    let S3Options { endpoint, region, path_style, allow_http } = checkpoint.s3;
+    assert_eq!(endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+    assert_eq!((region.as_str(), path_style, allow_http), ("here", true, true));
+}
+
+#[test]
+fn a_variable_sets_where_checkpoints_are_kept() {
+    let variables = [
+        ("USDT_FLOW_CHECKPOINT_URL", "s3://bucket"),
+        ("USDT_FLOW_CHECKPOINT_S3_PATH_STYLE", "true"),
+        ("USDT_FLOW_KAFKA_INSTANCE_ID", "a"),
+        ("USDT_FLOW_LIMITS_MEMORY_MAX_MB", "2"),
+    ];
+    let layers = Layers { environment: environment(&variables), ..Layers::default() };
+    let config = Config::load(&layers).unwrap().config;
+    let checkpoint = config.checkpoint.unwrap();
+    assert_eq!((checkpoint.url.as_str(), checkpoint.s3.path_style), ("s3://bucket", true));
+    assert_eq!(config.kafka.instance_id.as_deref(), Some("a"));
+    assert_eq!(config.limits.memory_max_bytes, Some(2 << 20));
+}
+
+#[test]
+fn a_place_for_checkpoints_that_cannot_be_is_refused() {
+    let first = |text: &str| problems(text).remove(0);
+    for (url, why) in [
+        ("ftp://host/x", "ftp:// is not known"),
+        ("s3:///state", "no bucket is named"),
+        ("file://state", "file:// wants a whole path"),
+    ] {
+        let told = first(&format!("[checkpoint]\nurl = \"{url}\"\n"));
+        assert!(told.contains("checkpoint.url") && told.contains(why), "{told}");
+    }
+    let told = first("[checkpoint]\nkeep = 1\n");
+    assert!(told.contains("1 is not between 2"), "{told}");
+    let told = first("[checkpoint.s3]\nendpoint = \"http://a:1\"\n");
+    assert!(told.contains("checkpoint.s3.allow_http"), "{told}");
+    let told = first("[checkpoint.s3]\nendpoint = \"a:1\"\n");
+    assert!(told.contains("is not a URL"), "{told}");
+    let told = first("[checkpoint.s3]\npath_style = 1\n");
+    assert!(told.contains("expected true or false, not an integer"), "{told}");
+    let told = first("[checkpoint]\nendpoint = \"http://a:1\"\n");
+    assert!(told.contains("did you mean checkpoint.s3.endpoint?"), "{told}");
+}
+
+#[test]
 fn wrong_topics_are_refused() {
     let hint = problems("[input.tron]\ntopics = [{ name = \"a\", format = \"java-torn\" }]\n");
     assert!(hint[0].contains("did you mean \"java-tron\"?"), "{hint:?}");
@@ -266,6 +326,7 @@ fn properties_that_would_break_the_promise_are_refused() {
         ("consumer", "isolation.level"),
         ("consumer", "auto.offset.reset"),
         ("consumer", "group.id"),
+        ("consumer", "group.instance.id"),
         ("producer", "transactional.id"),
         ("producer", "enable.idempotence"),
     ] {

@@ -9,6 +9,7 @@ mod archive;
 mod convert;
 mod lookup;
 mod tail;
+mod whole;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub use archive::{Archive, MemoryArchive};
 pub(crate) use convert::{block_meta, other_movement, transfer_of};
 pub(crate) use lookup::Found;
 pub(crate) use tail::{Other as TailOther, Tail, TailBlock};
+pub use whole::verify_segment;
 
 use crate::AccountKey;
 use crate::accounts::Accounts;

@@ -1,5 +1,5 @@
-//! Arguments of the commands that prepare and explain: `topics`, `config`,
-//! `schema`, `completions`, `man`.
+//! Arguments of the commands that prepare and explain: `topics`, `checkpoint`,
+//! `config`, `schema`, `completions`, `man`.
 
 use std::path::PathBuf;
 
@@ -73,6 +73,47 @@ pub struct DescribeTopicsArgs {
     /// What both `topics` commands need.
     #[command(flatten)]
     pub common: TopicsArgs,
+}
+
+/// `usdt-flow checkpoint`.
+#[derive(Debug, Subcommand)]
+pub enum CheckpointCommand {
+    /// List the checkpoints that lie there, by their names alone
+    #[command(after_help = "\
+Examples:
+  usdt-flow checkpoint list --config usdt-flow.toml
+  usdt-flow checkpoint list --url s3://bucket/usdt-flow --format json")]
+    List(CheckpointArgs),
+    /// Read every checkpoint and every segment it needs, whole, and tell which can be used
+    #[command(after_help = "\
+Exit status: 0 if all can be used, 1 if any cannot.
+
+Examples:
+  usdt-flow checkpoint verify --config usdt-flow.toml")]
+    Verify(CheckpointArgs),
+}
+
+/// What both `checkpoint` commands need.
+#[derive(Debug, Args)]
+pub struct CheckpointArgs {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Where the checkpoints lie: a folder or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// How to print the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
+    pub format: TableFormat,
+}
+
+impl CheckpointArgs {
+    /// What these flags say about the configuration.
+    pub fn flags(&self) -> Vec<Flag> {
+        let mut flags = self.config.flags();
+        flags.extend(self.url.as_deref().map(|url| Flag::new("checkpoint.url", url, "--url")));
+        flags
+    }
 }
 
 /// How a result is printed.

@@ -16,8 +16,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::{Flag, LogFormat};
 
 pub use admin::{
-    CompletionsArgs, ConfigCommand, ConfigFormat, CreateTopicsArgs, DescribeTopicsArgs, ManArgs,
-    PrintConfigArgs, SchemaArgs, TableFormat, TopicsArgs, TopicsCommand,
+    CheckpointArgs, CheckpointCommand, CompletionsArgs, ConfigCommand, ConfigFormat,
+    CreateTopicsArgs, DescribeTopicsArgs, ManArgs, PrintConfigArgs, SchemaArgs, TableFormat,
+    TopicsArgs, TopicsCommand,
 };
 pub use trace::{
     AskArgs, BackwardArgs, ForwardArgs, GraphOutput, PastArgs, PathArgs, RowOutput, TraceCommand,
@@ -161,6 +162,9 @@ pub enum Command {
     /// Create or describe the Kafka topics that are read and written
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// List the checkpoints of the service's state, or verify them
+    #[command(subcommand)]
+    Checkpoint(CheckpointCommand),
     /// Check the configuration, or print it with the origin of each value
     #[command(subcommand)]
     Config(ConfigCommand),

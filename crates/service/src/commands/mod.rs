@@ -1,6 +1,7 @@
 //! The subcommands. Each takes its arguments and the global ones, prints data
 //! to standard output and returns an error that says what to do.
 
+pub mod checkpoint;
 pub mod completions;
 pub mod config;
 pub mod demo;
@@ -27,4 +28,18 @@ fn warn(warnings: &[Problem]) {
     for warning in warnings {
         eprintln!("warning: {warning}");
     }
+}
+
+/// Lines of cells as text, each column as wide as its widest cell.
+fn columns<const N: usize>(lines: &[[String; N]]) -> String {
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+    let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
 }

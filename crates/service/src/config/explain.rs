@@ -99,7 +99,17 @@ fn row(section: &str, name: &str, key: &str, entry: &Entry, secret: bool) -> Row
 
 fn section_rank(section: &str) -> usize {
     let order = ["kafka", "kafka.consumer", "kafka.producer", "input"];
-    let end = ["output", "engine", "history", "commit", "http", "log"];
+    let end = [
+        "output",
+        "engine",
+        "history",
+        "checkpoint",
+        "checkpoint.s3",
+        "limits",
+        "commit",
+        "http",
+        "log",
+    ];
     order
         .iter()
         .position(|known| *known == section)

@@ -25,6 +25,8 @@ use std::time::Duration;
 use flow_codec::Format;
 use flow_core::{Chain, EngineConfig};
 
+use crate::checkpoint::S3Options;
+
 pub use files::{ReadFileError, check_files, read_file};
 pub use problem::{Origin, Problem, Problems, nearest};
 pub use raw::{Flag, Layers, RawConfig};
@@ -45,6 +47,10 @@ pub struct Config {
     pub engine: EngineConfig,
     /// Where the past is kept.
     pub history: HistoryConfig,
+    /// Where checkpoints are kept; `None` if none are.
+    pub checkpoint: Option<CheckpointConfig>,
+    /// How much the process may take.
+    pub limits: LimitsConfig,
     /// When a transaction is committed.
     pub commit: CommitConfig,
     /// The HTTP endpoint.
@@ -62,6 +68,9 @@ pub struct KafkaConfig {
     pub group_id: String,
     /// The producer's transactional id.
     pub transactional_id: String,
+    /// The name by which the group knows this instance when it comes back;
+    /// `None` for a new one each time.
+    pub instance_id: Option<String>,
     /// The password of SASL, where one is set.
     pub sasl_password: Option<Secret>,
     /// The password of the TLS key, where one is set.
@@ -123,6 +132,8 @@ pub struct OutputConfig {
     pub freezes_topic: String,
     /// For records that could not be read.
     pub deadletter_topic: String,
+    /// Holds nothing: owning its partition n means to publish for chain n.
+    pub owners_topic: String,
 }
 
 /// `[history]`, but for the sizes, which the engine knows.
@@ -130,6 +141,26 @@ pub struct OutputConfig {
 pub struct HistoryConfig {
     /// The folder of sealed segments; `None` keeps them in memory.
     pub dir: Option<PathBuf>,
+}
+
+/// `[checkpoint]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointConfig {
+    /// A folder, `file://` and a path, or `s3://BUCKET/PREFIX`.
+    pub url: String,
+    /// How long after one the next is taken.
+    pub interval: Duration,
+    /// How many generations are kept, two at least.
+    pub keep: usize,
+    /// How S3 is reached, where `url` names it.
+    pub s3: S3Options,
+}
+
+/// `[limits]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// The most memory to take, in bytes; `None` for as much as there is.
+    pub memory_max_bytes: Option<u64>,
 }
 
 /// `[commit]`.

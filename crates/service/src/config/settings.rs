@@ -52,6 +52,7 @@ pub(super) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     settings.extend(output());
     settings.extend(engine());
     settings.extend(history());
+    settings.extend(checkpoint());
     settings.extend(shell());
     settings
 });
@@ -69,6 +70,7 @@ fn kafka() -> Vec<Setting> {
         setting("kafka.bootstrap_servers", Kind::Text, text("127.0.0.1:9092")),
         setting("kafka.group_id", Kind::Text, text("usdt-flow")),
         setting("kafka.transactional_id", Kind::Text, None),
+        setting("kafka.instance_id", Kind::Text, None),
         setting("kafka.security_protocol", Kind::Text, text("plaintext")),
         setting("kafka.sasl_password", Kind::Secret, None),
         setting("kafka.sasl_password_file", Kind::Path, None),
@@ -105,6 +107,7 @@ fn output() -> Vec<Setting> {
         setting("output.alerts_topic", Kind::Text, None),
         setting("output.freezes_topic", Kind::Text, None),
         setting("output.deadletter_topic", Kind::Text, None),
+        setting("output.owners_topic", Kind::Text, None),
     ]
 }
 
@@ -133,8 +136,22 @@ fn history() -> Vec<Setting> {
     ]
 }
 
+fn checkpoint() -> Vec<Setting> {
+    let off = || Some(Value::Truth(false));
+    vec![
+        setting("checkpoint.url", Kind::Text, text("usdt-flow-state")),
+        setting("checkpoint.interval_seconds", Kind::Number(1..=86_400), Some(Value::Number(60))),
+        setting("checkpoint.keep", Kind::Number(2..=1_000), Some(Value::Number(3))),
+        setting("checkpoint.s3.endpoint", Kind::Text, None),
+        setting("checkpoint.s3.region", Kind::Text, text("us-east-1")),
+        setting("checkpoint.s3.path_style", Kind::Truth, off()),
+        setting("checkpoint.s3.allow_http", Kind::Truth, off()),
+    ]
+}
+
 fn shell() -> Vec<Setting> {
     vec![
+        setting("limits.memory_max_mb", Kind::Number(0..=1 << 24), Some(Value::Number(0))),
         setting("commit.interval_ms", Kind::Number(1..=10_000), Some(Value::Number(50))),
         setting("commit.max_records", Kind::Number(1..=1_000_000), Some(Value::Number(20_000))),
         setting("http.listen", Kind::Text, text("127.0.0.1:9464")),

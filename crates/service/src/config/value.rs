@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Secret,
     /// An integer in that range.
     Number(RangeInclusive<u64>),
+    /// `true` or `false`.
+    Truth,
     /// Integers; as text, separated by commas.
     Numbers,
     /// A path; relative ones in a file start at the file's folder.
@@ -31,6 +33,8 @@ pub(super) enum Value {
     Text(String),
     /// Of `Kind::Number`.
     Number(u64),
+    /// Of `Kind::Truth`.
+    Truth(bool),
     /// Of `Kind::Numbers`.
     Numbers(Vec<u64>),
     /// Of `Kind::Paths`.
@@ -62,6 +66,7 @@ impl Kind {
             Kind::Number(range) => {
                 number(value).and_then(|number| within(range, number)).map(Value::Number)
             }
+            Kind::Truth => truth(value).map(Value::Truth),
             Kind::Numbers => list(value, number).map(Value::Numbers),
             Kind::Paths => list(value, string).map(Value::Texts),
             Kind::Topics => list(value, topic).map(Value::Topics),
@@ -76,6 +81,7 @@ impl Kind {
             Kind::Number(range) => {
                 digits(text.trim()).and_then(|number| within(range, number)).map(Value::Number)
             }
+            Kind::Truth => truth_text(text.trim()).map(Value::Truth),
             Kind::Numbers => items().map(digits).collect::<Result<_, _>>().map(Value::Numbers),
             Kind::Paths => Ok(Value::Texts(items().map(str::to_owned).collect())),
             Kind::Topics => Ok(Value::Topics(items().map(topic_text).collect())),
@@ -89,6 +95,7 @@ impl Value {
         match self {
             Value::Text(text) => quote(text),
             Value::Number(number) => number.to_string(),
+            Value::Truth(truth) => truth.to_string(),
             Value::Numbers(numbers) => join(numbers.iter().map(u64::to_string)),
             Value::Texts(texts) => join(texts.iter().map(|text| quote(text))),
             Value::Topics(topics) => join(topics.iter().map(|topic| {
@@ -102,6 +109,7 @@ impl Value {
         match self {
             Value::Text(text) => text.as_str().into(),
             Value::Number(number) => (*number).into(),
+            Value::Truth(truth) => (*truth).into(),
             Value::Numbers(numbers) => numbers.as_slice().into(),
             Value::Texts(texts) => texts.as_slice().into(),
             Value::Topics(topics) => topics
@@ -128,6 +136,17 @@ fn string(value: &DeValue<'_>) -> Result<String, String> {
         DeValue::String(text) => Ok(text.clone().into_owned()),
         other => Err(format!("expected a string in quotes, not {}", named(other))),
     }
+}
+
+fn truth(value: &DeValue<'_>) -> Result<bool, String> {
+    match value {
+        DeValue::Boolean(truth) => Ok(*truth),
+        other => Err(format!("expected true or false, not {}", named(other))),
+    }
+}
+
+fn truth_text(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
 }
 
 fn number(value: &DeValue<'_>) -> Result<u64, String> {
@@ -245,6 +264,16 @@ mod tests {
         assert_eq!(kind.parse_text("6"), Err("6 is not between 1 and 5".to_owned()));
         assert!(kind.parse_text("-1").is_err());
         assert!(kind.parse_text("five").is_err());
+    }
+
+    #[test]
+    fn a_truth_is_one_word() {
+        assert_eq!(Kind::Truth.parse_text(" true"), Ok(Value::Truth(true)));
+        let wrong = Kind::Truth.parse_text("1");
+        assert_eq!(wrong, Err("\"1\" is neither true nor false".to_owned()));
+        let text = Kind::Truth.parse_toml(&DeValue::String("true".into()));
+        assert_eq!(text, Err("expected true or false, not a string".to_owned()));
+        assert_eq!(Kind::Truth.parse_toml(&DeValue::Boolean(false)), Ok(Value::Truth(false)));
     }
 
     #[test]

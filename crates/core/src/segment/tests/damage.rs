@@ -29,6 +29,15 @@ fn small() -> Past {
 }
 
 #[test]
+fn a_segment_is_examined_without_those_before_it() {
+    let mut bytes = small().write();
+    assert_eq!(crate::verify_segment(Arc::new(bytes.clone())), Ok(()));
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    assert!(crate::verify_segment(Arc::new(bytes)).is_err());
+}
+
+#[test]
 fn every_changed_byte_is_noticed() {
     let bytes = small().write();
     assert_eq!(examine(bytes.clone()), Ok(()));

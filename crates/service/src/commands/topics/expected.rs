@@ -1,5 +1,7 @@
 //! Which topics there should be, and with which settings.
 
+use flow_core::Chain;
+
 use crate::config::Config;
 
 use super::admin::Found;
@@ -14,10 +16,19 @@ pub(super) struct Expected {
     pub(super) purpose: &'static str,
     /// Partitions to create it with.
     pub(super) partitions: i32,
-    /// Whether records must stay in one partition to stay in order.
-    single: bool,
+    count: Count,
     /// Settings of the topic that must hold.
     pub(super) settings: Vec<(&'static str, String)>,
+}
+
+/// How many partitions an existing topic may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Count {
+    Any,
+    /// Records stay in order in one partition alone.
+    Single,
+    /// Partition n stands for chain n.
+    Chains,
 }
 
 impl Expected {
@@ -31,9 +42,15 @@ impl Expected {
                 (actual != wanted).then(|| format!("{name} is {actual}, should be {wanted}"))
             })
             .collect();
-        if self.single && found.partitions > 1 {
-            differences
-                .push(format!("{} partitions: records may be read out of order", found.partitions));
+        let partitions = found.partitions;
+        match self.count {
+            Count::Single if partitions > 1 => differences
+                .push(format!("{partitions} partitions: records may be read out of order")),
+            Count::Chains if partitions != Chain::ALL.len() => differences.push(format!(
+                "{partitions} partitions, should be {}: one for each chain",
+                Chain::ALL.len()
+            )),
+            Count::Any | Count::Single | Count::Chains => {}
         }
         differences
     }
@@ -51,13 +68,19 @@ pub(super) fn expected(config: &Config, partitions: i32, inputs: bool) -> Vec<Ex
         name: name.clone(),
         purpose,
         partitions,
-        single: false,
+        count: Count::Any,
         settings,
     };
     let single = |name: &String, purpose, settings| Expected {
         partitions: 1,
-        single: true,
+        count: Count::Single,
         ..output(name, purpose, settings)
+    };
+    // Nothing is ever in it, so it matters little how long that would be kept.
+    let owners = Expected {
+        partitions: i32::try_from(Chain::ALL.len()).expect("there are few chains"),
+        count: Count::Chains,
+        ..output(&config.output.owners_topic, "owners", Vec::new())
     };
     let month =
         vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", (30 * DAY_MS).to_string())];
@@ -65,6 +88,7 @@ pub(super) fn expected(config: &Config, partitions: i32, inputs: bool) -> Vec<Ex
         output(&config.output.alerts_topic, "alerts", forever()),
         output(&config.output.freezes_topic, "freezes", compact()),
         output(&config.output.deadletter_topic, "dead letters", month),
+        owners,
     ];
     topics.extend(config.knowledge.cases_topic.iter().map(|name| single(name, "cases", compact())));
     topics
@@ -93,15 +117,15 @@ mod tests {
         let names = |inputs| {
             expected(&config(), 4, inputs).into_iter().map(|topic| topic.name).collect::<Vec<_>>()
         };
-        assert_eq!(names(false).len(), 5);
-        assert_eq!(names(true)[5..], ["contractevent", "block"]);
+        assert_eq!(names(false).len(), 6);
+        assert_eq!(names(true)[6..], ["contractevent", "block"]);
     }
 
     #[test]
     fn order_outweighs_partitions() {
         let topics = expected(&config(), 4, true);
         let partitions: Vec<i32> = topics.iter().map(|topic| topic.partitions).collect();
-        assert_eq!(partitions, [4, 4, 4, 1, 1, 1, 1]);
+        assert_eq!(partitions, [4, 4, 4, 2, 1, 1, 1, 1]);
     }
 
     #[test]
@@ -111,7 +135,7 @@ mod tests {
         let found = Found { partitions: 2, replication: 1, settings };
         assert_eq!(topics[1].differences(&found), ["cleanup.policy is delete, should be compact"]);
         assert_eq!(
-            topics[5].differences(&found),
+            topics[6].differences(&found),
             [
                 "retention.ms is unset, should be -1",
                 "2 partitions: records may be read out of order"
@@ -119,6 +143,12 @@ mod tests {
         );
         let settings = BTreeMap::from([("retention.ms".to_owned(), "604800000".to_owned())]);
         let found = Found { partitions: 1, replication: 1, settings };
-        assert_eq!(topics[5].differences(&found), ["retention.ms is 604800000, should be -1"]);
+        assert_eq!(topics[6].differences(&found), ["retention.ms is 604800000, should be -1"]);
+        assert_eq!(
+            topics[3].differences(&found),
+            ["1 partitions, should be 2: one for each chain"]
+        );
+        let found = Found { partitions: 2, ..found };
+        assert_eq!(topics[3].differences(&found), [""; 0]);
     }
 }

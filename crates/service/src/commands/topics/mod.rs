@@ -154,17 +154,7 @@ fn table(rows: &[Row]) -> String {
             if row.differences.is_empty() { "-".to_owned() } else { row.differences.join("; ") },
         ]
     }));
-    let widths: Vec<usize> = (0..lines[0].len())
-        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for line in lines {
-        let cells: Vec<String> =
-            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    super::columns(&lines)
 }
 
 #[cfg(test)]

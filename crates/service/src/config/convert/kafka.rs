@@ -12,10 +12,11 @@ use crate::config::value::Value;
 use crate::config::{KafkaConfig, Secret};
 
 /// Properties that usdt-flow sets itself, and why they are not for others.
-const FIXED_PROPERTIES: [(&str, &str); 12] = [
+const FIXED_PROPERTIES: [(&str, &str); 13] = [
     ("bootstrap.servers", "set kafka.bootstrap_servers instead"),
     ("security.protocol", "set kafka.security_protocol instead"),
     ("group.id", "set kafka.group_id instead"),
+    ("group.instance.id", "set kafka.instance_id instead"),
     ("transactional.id", "set kafka.transactional_id instead"),
     ("enable.auto.commit", "offsets are committed with the records that they stand for"),
     ("enable.auto.offset.store", "offsets are committed with the records that they stand for"),
@@ -34,6 +35,7 @@ impl Checks<'_> {
             bootstrap_servers: self.bootstrap_servers(),
             group_id: self.filled("kafka.group_id"),
             transactional_id: self.filled("kafka.transactional_id"),
+            instance_id: Some(self.text("kafka.instance_id")).filter(|id| !id.is_empty()),
             sasl_password: self.secret("kafka.sasl_password", "kafka.sasl_password_file"),
             ssl_key_password: self.secret("kafka.ssl_key_password", "kafka.ssl_key_password_file"),
             consumer: self.properties("kafka.consumer"),
@@ -79,7 +81,7 @@ impl Checks<'_> {
         servers
     }
 
-    fn filled(&mut self, key: &str) -> String {
+    pub(super) fn filled(&mut self, key: &str) -> String {
         let text = self.text(key);
         if text.trim().is_empty() {
             self.problem(key, "is empty", "give it a name, or leave the key out for the default");

@@ -2,6 +2,7 @@
 //!
 //! Each section is checked to its end, so that one run tells every problem.
 
+mod checkpoint;
 mod engine;
 mod kafka;
 mod topics;
@@ -15,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use super::problem::Problem;
 use super::raw::{Entry, Findings, RawConfig};
 use super::value::Value;
-use super::{CommitConfig, Config, HistoryConfig, HttpConfig, LogConfig, LogFormat};
+use super::{CommitConfig, Config, HistoryConfig, HttpConfig, LimitsConfig, LogConfig, LogFormat};
 
 /// The configuration, or what stands against it.
 pub(super) fn convert(raw: &RawConfig, findings: &mut Findings) -> Result<Config, Vec<Problem>> {
@@ -27,13 +28,25 @@ pub(super) fn convert(raw: &RawConfig, findings: &mut Findings) -> Result<Config
     checks.topics_apart(&inputs, &knowledge, &output);
     let engine = checks.engine();
     let history = checks.history();
+    let checkpoint = checks.checkpoint();
+    let limits = checks.limits();
     let commit = checks.commit();
     let http = checks.http();
     let log = checks.log();
     match (engine, http, log) {
-        (Some(engine), Some(http), Some(log)) if checks.problems.is_empty() => {
-            Ok(Config { kafka, inputs, knowledge, output, engine, history, commit, http, log })
-        }
+        (Some(engine), Some(http), Some(log)) if checks.problems.is_empty() => Ok(Config {
+            kafka,
+            inputs,
+            knowledge,
+            output,
+            engine,
+            history,
+            checkpoint,
+            limits,
+            commit,
+            http,
+            log,
+        }),
         _ => Err(checks.problems),
     }
 }
@@ -67,6 +80,10 @@ impl Checks<'_> {
         }
     }
 
+    fn truth(&self, key: &str) -> bool {
+        matches!(self.raw.get(key), Some(Entry { value: Value::Truth(true), .. }))
+    }
+
     fn numbers(&self, key: &str) -> Vec<u64> {
         match self.raw.get(key) {
             Some(Entry { value: Value::Numbers(numbers), .. }) => numbers.clone(),
@@ -86,6 +103,11 @@ impl Checks<'_> {
     fn history(&self) -> HistoryConfig {
         let dir = self.text("history.dir");
         HistoryConfig { dir: (!dir.is_empty()).then(|| PathBuf::from(dir)) }
+    }
+
+    fn limits(&self) -> LimitsConfig {
+        let megabytes = self.number("limits.memory_max_mb");
+        LimitsConfig { memory_max_bytes: (megabytes > 0).then_some(megabytes << 20) }
     }
 
     fn commit(&self) -> CommitConfig {
