@@ -241,7 +241,8 @@ pub fn usdt(units: u128) -> String {
     format!("{}.{:06}", grouped(units / 1_000_000), units % 1_000_000)
 }
 
-fn grouped(number: u128) -> String {
+/// A number with its thousands grouped.
+pub(crate) fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

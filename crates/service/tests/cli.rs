@@ -41,7 +41,7 @@ fn file(text: &str) -> (TempDir, String) {
 
 #[test]
 fn help_of_each_command_teaches() {
-    for command in ["run", "replay", "demo", "topics create"] {
+    for command in ["run", "replay", "demo", "topics create", "bench throughput", "bench latency"] {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.push("--help");
         let output = run(&arguments);
@@ -53,6 +53,7 @@ fn help_of_each_command_teaches() {
     }
     for command in [
         "",
+        "bench",
         "topics",
         "topics describe",
         "config",
@@ -97,6 +98,8 @@ fn what_is_not_understood_exits_with_2() {
         &["run", "--out", "x"],
         &["config", "print", "-v", "--log-level", "info"],
         &["topics", "create", "--partitions", "0"],
+        &["bench", "latency"],
+        &["bench", "throughput", "--brokers", "a:1", "--format", "xml"],
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -194,6 +197,22 @@ fn brokers_that_do_not_answer_are_told_in_time() {
     let told = stderr(&output);
     assert!(told.contains(&format!("no answer from Kafka at {servers} within 1 s")), "{told}");
     assert!(told.contains("hint: check that a broker runs there"), "{told}");
+}
+
+#[test]
+fn a_bench_without_a_broker_says_so_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let servers = silent.local_addr().unwrap().to_string();
+    for bench in ["throughput", "latency"] {
+        let began = Instant::now();
+        let output = run(&["bench", bench, "--brokers", &servers]);
+        assert_eq!(output.status.code(), Some(1), "{bench}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+        let told = stderr(&output);
+        assert!(told.contains(&format!("no answer from Kafka at {servers} within 5 s")), "{told}");
+        assert!(told.contains("hint: check that a broker runs there"), "{told}");
+        assert!(stdout(&output).is_empty());
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! and strongest layer; nothing else reads them.
 
 mod admin;
+mod bench;
 mod trace;
 mod work;
 
@@ -20,6 +21,7 @@ pub use admin::{
     CreateTopicsArgs, DescribeTopicsArgs, ManArgs, PrintConfigArgs, SchemaArgs, TableFormat,
     TopicsArgs, TopicsCommand,
 };
+pub use bench::{BenchArgs, BenchCommand, BenchOutput, LatencyArgs, ThroughputArgs};
 pub use trace::{
     AskArgs, BackwardArgs, ForwardArgs, GraphOutput, PastArgs, PathArgs, RowOutput, TraceCommand,
     VerifyArgs,
@@ -43,6 +45,9 @@ Examples:
   Ask where a wallet's units came from, or check an alert:
     usdt-flow trace backward TUVY… transfers.csv.gz --labels labels.csv
     usdt-flow verify result/alerts.jsonl --events transfers.csv.gz --cases cases.json
+
+  Measure how fast it is over a Kafka of yours:
+    usdt-flow bench throughput --brokers 127.0.0.1:9092
 
   Follow live topics:
     usdt-flow config check --config usdt-flow.toml
@@ -159,6 +164,9 @@ pub enum Command {
     Verify(Box<VerifyArgs>),
     /// Watch planted crimes being followed, with nothing to set up
     Demo(DemoArgs),
+    /// Measure throughput and latency over a Kafka of yours
+    #[command(subcommand)]
+    Bench(Box<BenchCommand>),
     /// Create or describe the Kafka topics that are read and written
     #[command(subcommand)]
     Topics(TopicsCommand),

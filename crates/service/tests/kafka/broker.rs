@@ -127,6 +127,14 @@ impl Broker {
         runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
     }
 
+    /// The topics whose names hold that text.
+    pub(crate) fn topics(&self, part: &str) -> Vec<String> {
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        let metadata = consumer.fetch_metadata(None, PATIENCE).unwrap();
+        let names = metadata.topics().iter().map(|topic| topic.name().to_owned());
+        names.filter(|name| name.contains(part)).collect()
+    }
+
     /// How many members the group has now.
     pub(crate) fn members(&self, group: &str) -> usize {
         let consumer: BaseConsumer = self.client().create().unwrap();

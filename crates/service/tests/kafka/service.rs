@@ -10,7 +10,8 @@ use crate::broker::Broker;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn binary() -> Command {
+/// The command, with nothing of ours in its environment.
+pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usdt-flow"));
     // The outcome must not depend on who runs the tests.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("USDT_FLOW_")) {

@@ -1,0 +1,100 @@
+//! Fills the input topic with invented traffic, always the same.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use flow_core::Chain;
+use flow_sim::workload::{Planted, Workload, WorkloadConfig};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use super::super::broker::{ANSWER_MAX, Broker};
+use super::super::format::RecordFormat;
+use super::super::stop::Stop;
+use crate::cli::ThroughputArgs;
+use crate::trace::source::bar;
+
+const SEED: u64 = 1;
+const ACCOUNTS: usize = 200_000;
+const TRANSFERS_PER_BLOCK: u32 = 30;
+
+/// How long the last records may be under way.
+const FLUSH_MAX: Duration = Duration::from_secs(120);
+
+/// What the topic holds.
+pub(super) struct Filled {
+    pub(super) records: u64,
+    /// Of all values together, before compression.
+    pub(super) bytes: u64,
+    /// The crimes among them.
+    pub(super) planted: Planted,
+}
+
+/// Writes the records to partition 0.
+///
+/// # Errors
+/// If one does not arrive, or somebody interrupts.
+pub(super) fn fill(
+    args: &ThroughputArgs,
+    format: RecordFormat,
+    topic: &str,
+    broker: &Broker,
+    stop: &Stop,
+) -> anyhow::Result<Filled> {
+    let producer: BaseProducer = broker
+        .client()
+        .set("linger.ms", "5")
+        .set("batch.size", "1000000")
+        .set("compression.type", args.common.compression.name())
+        .create()
+        .context("cannot make a Kafka producer")?;
+    let workload = workload(args.records, format);
+    let planted = workload.planted();
+    let bar = bar(args.common.no_progress, Some(args.records), "filling the topic");
+    let (mut records, mut bytes) = (0, 0);
+    for block in workload {
+        for record in format.records(&block) {
+            if records == args.records {
+                break;
+            }
+            send(&producer, topic, &record)?;
+            records += 1;
+            bytes += record.len() as u64;
+        }
+        producer.poll(Duration::ZERO);
+        stop.check()?;
+        bar.set_position(records);
+    }
+    producer.flush(FLUSH_MAX).context("the records were not written")?;
+    bar.finish_and_clear();
+    let (_, end) = producer.client().fetch_watermarks(topic, 0, ANSWER_MAX)?;
+    ensure!(u64::try_from(end) == Ok(args.records), "{end} of {} records arrived", args.records);
+    Ok(Filled { records, bytes, planted })
+}
+
+/// Traffic of that many records at least.
+fn workload(records: u64, format: RecordFormat) -> Workload {
+    // Blocks of TRON come with each slot, those of Ethereum with each fourth.
+    let slots = if format.chain() == Chain::Tron { 1 } else { 4 };
+    Workload::new(WorkloadConfig {
+        seed: SEED,
+        blocks: (records / u64::from(TRANSFERS_PER_BLOCK) + 1) * slots,
+        accounts: ACCOUNTS,
+        transfers_per_block: TRANSFERS_PER_BLOCK,
+        chains: vec![format.chain()],
+    })
+}
+
+fn send(producer: &BaseProducer, topic: &str, record: &[u8]) -> anyhow::Result<()> {
+    let mut outgoing = BaseRecord::<(), [u8]>::to(topic).partition(0).payload(record);
+    loop {
+        match producer.send(outgoing) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                producer.poll(Duration::from_millis(10));
+                outgoing = back;
+            }
+            Err((error, _)) => return Err(error).context("cannot write to the input topic"),
+        }
+    }
+}
