@@ -7,12 +7,14 @@ use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
+use flow_core::Chain;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::runtime::Runtime;
 
+use super::child::OWNERS;
 use crate::cli::BenchArgs;
 use crate::report::Explain;
 
@@ -142,7 +144,9 @@ impl<'a> Scratch<'a> {
     pub(super) fn create(&self, topics: &[String]) -> anyhow::Result<()> {
         let broker = self.broker;
         let new = topics.iter().map(|topic| {
-            NewTopic::new(topic, 1, TopicReplication::Fixed(broker.replication))
+            let partitions = if topic.ends_with(OWNERS) { Chain::ALL.len() } else { 1 };
+            let partitions = i32::try_from(partitions).expect("there are few chains");
+            NewTopic::new(topic, partitions, TopicReplication::Fixed(broker.replication))
                 .set("retention.ms", RETENTION_MS)
         });
         let new: Vec<NewTopic<'_>> = new.collect();

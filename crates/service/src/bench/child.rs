@@ -26,6 +26,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// So many of the last lines of its log are told when the service fails.
 const LOG_LINES: usize = 12;
 
+/// The topic of which each chain has a partition, behind its prefix.
+pub(super) const OWNERS: &str = "owners.v1";
+
 /// What a service is to follow.
 pub(super) struct Setup<'a> {
     pub(super) broker: &'a Broker,
@@ -42,7 +45,7 @@ pub(super) struct Setup<'a> {
 impl Setup<'_> {
     /// The output topics.
     pub(super) fn outputs(&self) -> Vec<String> {
-        let names = ["alerts.v1", "freeze-recommendations.v1", "deadletter.v1"];
+        let names = ["alerts.v1", "freeze-recommendations.v1", "deadletter.v1", OWNERS];
         names.map(|name| format!("{}.{name}", self.prefix)).to_vec()
     }
 
@@ -64,6 +67,7 @@ impl Setup<'_> {
                 "case_files": ["cases.json"], "label_files": ["labels.csv"],
             },
             "output": {"topic_prefix": self.prefix},
+            "checkpoint": {"url": folder.join("state")},
             "http": {"listen": listen.to_string()},
         });
         config["input"][self.format.chain().name()] = json!({"topics": [topic]});
