@@ -176,7 +176,8 @@ impl Engine {
     }
 
     fn see(&mut self, id: AccountId) {
-        if !std::mem::replace(&mut self.ledger.holding_mut(id).seen, true) {
+        if !self.ledger.holding(id).seen {
+            self.ledger.holding_mut(id).seen = true;
             self.stats.accounts += 1;
         }
     }

@@ -61,7 +61,7 @@ fn an_image_is_as_of_its_beginning() {
     let now = encoded(&image(&mut town.engine));
     town.engine.begin_image();
     town.apply(Event::BlockReverted { chain: Chain::Tron, number: 2 });
-    town.block(2, "S>A 1, release A");
+    town.block(2, "S>A 1, S>B 1");
     finalize(&mut town, 2);
     town.block(3, "A>D 5");
     assert!(town.engine.is_imaging());
