@@ -57,7 +57,7 @@ impl Scene {
             policies: pairs[usize::from(seed % 3)].to_vec(),
             revertible: true,
             defer_late: seed % 2 == 1,
-            segment_transfers: if seed % 2 == 0 { 1 << 20 } else { 3 },
+            segment_transfers: if seed.is_multiple_of(2) { 1 << 20 } else { 3 },
             thresholds: vec![5, 1 << 20],
             freeze_min_units: 1,
             freeze_rest_ms: 4_000,
@@ -65,7 +65,7 @@ impl Scene {
         };
         let story = random_story(1_000 + u64::from(seed));
         let Story { opening, mut steps, .. } =
-            if seed % 2 == 0 { story } else { settled_early(story) };
+            if seed.is_multiple_of(2) { story } else { settled_early(story) };
         let rest = steps.split_off(steps.len() * 2 / 3);
         let mut engine = Engine::new(config.clone());
         engine.load_opening(&opening).expect("generated balances fit");

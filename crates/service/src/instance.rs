@@ -65,12 +65,10 @@ impl Instance<'_> {
         let over = AtomicBool::new(false);
         let (shared, known, over) = (&shared, &known, &over);
         std::thread::scope(|scope| {
-            let member = scope.spawn(|| {
-                ending(stop, || be_member(config, &duties, &health, stop, over))
-            });
-            let follow = |input| {
-                scope.spawn(move || ending(stop, || follow(shared, input, known.clone())))
-            };
+            let member =
+                scope.spawn(|| ending(stop, || be_member(config, &duties, &health, stop, over)));
+            let follow =
+                |input| scope.spawn(move || ending(stop, || follow(shared, input, known.clone())));
             let followers: Vec<_> = config.inputs.iter().map(follow).collect();
             let mut ended = Vec::new();
             let mut failed = None;
@@ -89,10 +87,7 @@ impl Instance<'_> {
 }
 
 /// Does the work of a thread; its failure ends all others.
-fn ending<T>(
-    stop: &AtomicBool,
-    work: impl FnOnce() -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
+fn ending<T>(stop: &AtomicBool, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     work().inspect_err(|_| stop.store(true, Ordering::Relaxed))
 }
 
@@ -108,7 +103,9 @@ fn be_member(
     let membership = loop {
         match Membership::open(config, Arc::clone(duties), Arc::clone(health)) {
             Ok(membership) => break membership,
-            Err(error) if error.chain().any(|cause| cause.is::<MissingTopic>()) => return Err(error),
+            Err(error) if error.chain().any(|cause| cause.is::<MissingTopic>()) => {
+                return Err(error);
+            }
             Err(error) => {
                 tracing::error!(hint = crate::report::hint(&error), "{error:#}; trying again");
                 if !backoff.pause(stop, || ()) {

@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use flow_codec::{DecodeError, Ignored};
 use flow_core::{Action, Chain, FreezeStatus, MemoryStats, Rule};
 use prometheus::{
-    Counter, CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder, core::Collector,
+    Counter, CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 /// Reasons for a dead letter beside those of the decoders.
@@ -193,8 +193,7 @@ impl Metrics {
     /// All of them at zero.
     pub fn new() -> Arc<Metrics> {
         let family = Family { registry: Registry::new() };
-        let build = family.gauges("build_info", "1, by version of usdt-flow", "version");
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        family.build_info();
         let freezes = family.counters(
             "freeze_recommendations_total",
             "Freeze recommendations written, by status",
@@ -242,11 +241,7 @@ impl Metrics {
             cases: family.gauge("cases", "Cases that are open"),
             commits: family.counter("commits_total", "Transactions committed to Kafka"),
             transaction_aborts: family.counter("transaction_aborts_total", "Transactions aborted"),
-            commit_seconds: family.histogram(
-                "commit_seconds",
-                "Seconds that a commit took",
-                &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0],
-            ),
+            commit_seconds: family.commit_seconds(),
             batch_records: family.histogram(
                 "batch_records",
                 "Records in a transaction",
@@ -417,6 +412,25 @@ impl Family {
         reasons.map(|reason| (reason, counters.with_label_values(&[reason]))).collect()
     }
 
+    fn build_info(&self) {
+        let build = self.gauges("build_info", "1, by version of usdt-flow", "version");
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    }
+
+    fn commit_seconds(&self) -> Histogram {
+        self.histogram(
+            "commit_seconds",
+            "Seconds that a commit took",
+            &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0],
+        )
+    }
+
+    /// By chain and what was waited for.
+    fn waiting(&self) -> CounterVec {
+        let help = "Seconds in which the follower waited, by what for";
+        self.seconds("waiting_seconds_total", help, &["chain", "stage"])
+    }
+
     fn chains(&self) -> [ChainMetrics; Chain::ALL.len()] {
         let count = |name: &str, help: &str| self.counters(name, help, &["chain"]);
         let gauge = |name: &str, help: &str| self.gauges(name, help, "chain");
@@ -438,11 +452,7 @@ impl Family {
         let owner = gauge("owner", "1 while this instance publishes for the chain");
         let takeovers = count("takeovers_total", "Times this instance began to publish");
         let owed = gauge("owed", "Things told and not published, as another instance publishes");
-        let waiting = self.seconds(
-            "waiting_seconds_total",
-            "Seconds in which the follower waited, by what for",
-            &["chain", "stage"],
-        );
+        let waiting = self.waiting();
         let checkpoints = count("checkpoints_total", "Checkpoints written");
         let failures = count("checkpoint_failures_total", "Checkpoints that could not be written");
         let damaged = count("checkpoints_damaged_total", "Checkpoints that were found damaged");

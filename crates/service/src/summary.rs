@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use flow_codec::{DecodeError, Ignored};
-use flow_core::{
-    CaseTotals, Chain, Engine, FreezeStatus, LedgerStats, MemoryStats, Policy, Rule,
-};
+use flow_core::{CaseTotals, Chain, Engine, FreezeStatus, LedgerStats, MemoryStats, Policy, Rule};
 use serde_json::{Map, Value, json};
 
 use crate::metrics::{DEAD_LETTER_REASONS, EVENT_KINDS, Metrics};

@@ -1,5 +1,7 @@
 //! Checkpoints in folders: the commands over them, and a disk that is full.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -12,8 +14,10 @@ use usdt_flow::checkpoint::{
 use usdt_flow::history::open_history;
 
 #[path = "shared/folder.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod folder;
 #[path = "shared/slice.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod slice;
 
 use folder::Folder;

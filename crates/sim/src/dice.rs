@@ -15,14 +15,14 @@ impl Dice {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A number below `bound`, which is above 0. The bias is below 2^-64 times
     /// the bound and of no concern here.
     pub fn below(&mut self, bound: u64) -> u64 {
-        let product = u128::from(self.next()) * u128::from(bound);
+        let product = u128::from(self.number()) * u128::from(bound);
         u64::try_from(product >> 64).expect("the high half fits")
     }
 

@@ -22,7 +22,7 @@ use super::session::{Session, window};
 use super::{FollowError, PartitionId};
 use crate::checkpoint::{
     CheckpointStore, CheckpointWriter, Disk, Generation, Manifest, ObjectDisk, OutputPosition,
-    Parts, Position, SegmentName, WriteError,
+    Parts, Position, SegmentName, Segments, WriteError,
 };
 use crate::config::{CheckpointConfig, Config, InputConfig, OutputConfig};
 use crate::failpoint;
@@ -380,9 +380,9 @@ fn parts(
     chain: Chain,
     group_id: String,
     output: &OutputConfig,
-) -> anyhow::Result<(Parts, Vec<(SegmentName, Arc<dyn Image>)>)> {
+) -> anyhow::Result<(Parts, Segments)> {
     let Pending { assembler, published, stands, ends, .. } = pending;
-    let segments: Vec<(SegmentName, Arc<dyn Image>)> = image
+    let segments: Segments = image
         .segments()
         .iter()
         .map(|segment| {

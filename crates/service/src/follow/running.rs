@@ -213,7 +213,8 @@ impl<L: Log> Session<'_, '_, L> {
                     && !state.late.is_busy()
             }
             Until::Records(count) => {
-                let read = |chain: &Chain| state.shared.metrics.chain(*chain).records_consumed.get();
+                let read =
+                    |chain: &Chain| state.shared.metrics.chain(*chain).records_consumed.get();
                 Chain::ALL.iter().map(read).sum::<u64>() >= count.load(Ordering::Relaxed)
             }
         }

@@ -114,8 +114,13 @@ impl<'a> Follower<'a> {
         let mut effects = Vec::new();
         let (pipeline, published, stands, ends) = match restored {
             Some(Restored { engine, assembler, published, stands, ends }) => {
-                let mut pipeline =
-                    Pipeline::restore(engine, chain, assembler, window, Arc::clone(&shared.metrics));
+                let mut pipeline = Pipeline::restore(
+                    engine,
+                    chain,
+                    assembler,
+                    window,
+                    Arc::clone(&shared.metrics),
+                );
                 for event in known_to(&pipeline).changes(&now_known) {
                     pipeline.learn(event, &mut effects)?;
                 }
@@ -192,7 +197,8 @@ fn in_order(
     stands: &[(String, i32, Stand)],
 ) -> Vec<Option<Stand>> {
     let of = |id: &super::PartitionId| {
-        let known = stands.iter().find(|(topic, number, _)| *topic == id.topic && *number == id.number);
+        let known =
+            stands.iter().find(|(topic, number, _)| *topic == id.topic && *number == id.number);
         known.map(|(_, _, stand)| stand.clone())
     };
     partitions.iter().map(of).collect()

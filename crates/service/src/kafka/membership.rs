@@ -56,8 +56,7 @@ impl ConsumerContext for Group {
         list: &mut TopicPartitionList,
     ) {
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        let cooperative =
-            matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         // A chain is given up before the group hears that it is.
         if !assigned {
             self.set(list, false);
@@ -195,7 +194,8 @@ impl<'a> Membership<'a> {
 
     /// Whether no other member is there, as far as the brokers say.
     fn is_alone(&self) -> bool {
-        let group = self.consumer.client().fetch_group_list(Some(&self.config.kafka.group_id), MEMBERS_MAX);
+        let group =
+            self.consumer.client().fetch_group_list(Some(&self.config.kafka.group_id), MEMBERS_MAX);
         let Ok(group) = group else { return true };
         let own = self.config.kafka.instance_id.as_deref();
         // A static member's id begins with the name that it was given.

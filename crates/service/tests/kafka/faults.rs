@@ -163,7 +163,9 @@ fn two_chains_are_spread_over_two_instances() {
     let mut service = Service::new(&broker, &folder, "spread");
     service.tron_final(&["contractevent"]).ethereum(&["logs"]);
     service.create_topics();
-    let mut both = [service.start(), service.start()];
+    let mut first = service.start();
+    first.wait_for_metric("usdt_flow_owner{chain=\"tron\"} ", 1);
+    let mut both = [first, service.start()];
     let began = Instant::now();
     let owner = |running: &Running, chain: &str| {
         running.metric(&format!("usdt_flow_owner{{chain=\"{chain}\"}} ")) == Some(1)

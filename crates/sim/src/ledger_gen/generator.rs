@@ -81,7 +81,7 @@ impl Generator {
                 self.budget -= amount;
                 amount
             }
-            Scale::Overflowing => dice.next() >> dice.below(4),
+            Scale::Overflowing => dice.number() >> dice.below(4),
         }
     }
 

@@ -34,7 +34,7 @@ impl Published {
         }
         let Some(block) = parse_freeze_block(id) else { return };
         self.newest = self.newest.max(block);
-        let told = is_closed(record) | self.owed.confirm_freeze(key, id);
+        let told = is_closed(record) | self.owed.confirm_freeze(key, id, block);
         let (id, state) = (id.to_owned(), freeze_state(record));
         let record = if told { Vec::new() } else { record.to_vec() };
         self.freezes.insert(key.to_owned(), StandingFreeze { block, id, state, told, record });

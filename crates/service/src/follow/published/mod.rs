@@ -235,6 +235,5 @@ fn parse_alert_id(id: &str) -> Option<(AlertId, u32)> {
     Some((AlertId(bytes), revision.parse().ok()?))
 }
 
-
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! What the engine told while it was not to be published.
 //!
-//! What always holds: of each alert and each account the last word alone is
-//! owed; what stands in the topics as it was told is owed no longer, but for
-//! provisional alerts, whose standing may still change.
+//! What always holds: of each alert the last word alone is owed; of an account
+//! all that was recommended after the record that stands; what stands in the
+//! topics as it was told is owed no longer, but for provisional alerts, whose
+//! standing may still change.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -34,7 +35,7 @@ pub(in crate::follow) struct Owed {
     /// In the order in which they were told.
     pub(in crate::follow) refused: Vec<RefusedEvent>,
     alert_at: HashMap<AlertId, u64, FixedState>,
-    freeze_at: HashMap<String, u64, FixedState>,
+    freezes_at: HashMap<String, Vec<u64>, FixedState>,
     told: u64,
 }
 
@@ -56,14 +57,24 @@ impl Owed {
         Some(at)
     }
 
-    /// Owed no longer if just that record stands; `true` if it was.
-    pub(super) fn confirm_freeze(&mut self, key: &str, id: &str) -> bool {
-        let Some(at) = self.freeze_at.get(key).copied() else { return false };
-        let owed = self.freezes.get(&at).and_then(|(_, message)| message.header("ce_id"));
-        let stands = owed.is_some_and(|owed| owed == id);
-        if stands {
-            self.freeze_at.remove(key);
-            self.freezes.remove(&at);
+    /// A record of that block stands: earlier ones are owed no longer, nor is
+    /// just that one. `true` if that one was owed.
+    pub(super) fn confirm_freeze(&mut self, key: &str, id: &str, block: u64) -> bool {
+        let Some(owed_at) = self.freezes_at.get_mut(key) else { return false };
+        let freezes = &mut self.freezes;
+        let mut stands = false;
+        owed_at.retain(|at| {
+            let Some((record, message)) = freezes.get(at) else { return false };
+            let same = message.header("ce_id").is_some_and(|owed| owed == id);
+            stands |= same;
+            let kept = !same && record.block >= block;
+            if !kept {
+                freezes.remove(at);
+            }
+            kept
+        });
+        if owed_at.is_empty() {
+            self.freezes_at.remove(key);
         }
         stands
     }
@@ -101,15 +112,15 @@ impl Published {
     }
 
     /// The engine recommended a freeze.
-    pub(in crate::follow) fn owe_freeze(&mut self, record: FreezeRecommendation, message: Outgoing) {
+    pub(in crate::follow) fn owe_freeze(
+        &mut self,
+        record: FreezeRecommendation,
+        message: Outgoing,
+    ) {
         let (Some(key), Some(id)) = (message.key.clone(), message.header("ce_id")) else { return };
-        let stands = self.match_freeze(&key, id);
-        if let Some(at) = self.owed.freeze_at.remove(&key) {
-            self.owed.freezes.remove(&at);
-        }
-        if !stands {
+        if !self.match_freeze(&key, id) {
             let at = self.owed.next();
-            self.owed.freeze_at.insert(key, at);
+            self.owed.freezes_at.entry(key).or_default().push(at);
             self.owed.freezes.insert(at, (record, message));
         }
     }

@@ -246,7 +246,7 @@ fn what_the_engine_tells_is_never_taken_back() {
 }
 
 #[test]
-fn of_an_account_the_last_recommendation_is_owed() {
+fn of_an_account_what_came_after_what_stands_is_owed() {
     use FreezeStatus::{Raised, Updated};
     let mut known = after(&[], &[]);
     owe_freeze(&mut known, freeze(11, Raised, 5));
