@@ -15,14 +15,14 @@ const KILLS: u64 = 50;
 /// Where a process may die, and how often it passes there in a second or so.
 const FAILPOINTS: [(&str, u64); 9] = [
     ("fenced", 1),
-    ("begun", 12),
-    ("sent", 12),
-    ("offsets_sent", 12),
-    ("drained", 12),
-    ("committed", 12),
-    ("checkpoint_begun", 2),
-    ("checkpoint_copied", 2),
-    ("checkpoint_kept", 2),
+    ("begun", 3),
+    ("sent", 3),
+    ("offsets_sent", 3),
+    ("drained", 3),
+    ("committed", 3),
+    ("checkpoint_begun", 1),
+    ("checkpoint_copied", 1),
+    ("checkpoint_kept", 1),
 ];
 
 fn kills() -> u64 {

@@ -34,6 +34,9 @@ const PARTS_AT_ONCE: usize = 4;
 /// What to do about a place that cannot be opened.
 const PLACE_HINT: &str = "set checkpoint.url to a folder or to s3://BUCKET/PREFIX";
 
+/// What to do about a bucket that is not there.
+const NO_BUCKET: &str = "make the bucket, or correct checkpoint.url";
+
 /// Objects in a folder or a bucket.
 #[derive(Debug)]
 pub struct ObjectDisk {
@@ -164,9 +167,9 @@ impl ObjectDisk {
                 "make room there; the next checkpoint is tried after the usual interval"
             }
             (Kind::Folder, _, _) => "give usdt-flow the right to read and write there",
-            (_, object_store::Error::NotFound { .. }, _) => {
-                "make the bucket, or correct checkpoint.url"
-            }
+            (_, object_store::Error::NotFound { .. }, _) => NO_BUCKET,
+            // Of a list the library does not say so.
+            (_, error, _) if error.to_string().contains("NoSuchBucket") => NO_BUCKET,
             (
                 _,
                 object_store::Error::PermissionDenied { .. }
