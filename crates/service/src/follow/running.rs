@@ -205,17 +205,16 @@ impl<L: Log> Session<'_, '_, L> {
 
     pub(super) fn is_over(&self) -> bool {
         let state = &self.state;
+        // What is told must be published, so whoever ends by itself owns first.
+        let publishing = state.role == Role::Publishing;
         match state.shared.until {
             Until::Stopped => false,
-            Until::End => {
-                state.role == Role::Publishing
-                    && state.progress.caught_up()
-                    && !state.late.is_busy()
-            }
+            Until::End => publishing && state.progress.caught_up() && !state.late.is_busy(),
             Until::Records(count) => {
                 let read =
                     |chain: &Chain| state.shared.metrics.chain(*chain).records_consumed.get();
-                Chain::ALL.iter().map(read).sum::<u64>() >= count.load(Ordering::Relaxed)
+                publishing
+                    && Chain::ALL.iter().map(read).sum::<u64>() >= count.load(Ordering::Relaxed)
             }
         }
     }
