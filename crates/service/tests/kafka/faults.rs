@@ -6,7 +6,7 @@ use flow_sim::Dice;
 
 use crate::broker::{Broker, Feed};
 use crate::service::{Folder, Replayed, Running, Service, replay};
-use crate::told::{holding, standing};
+use crate::told::{assert_same_lines, holding, standing};
 use crate::{CASES, SLICE, contract_events, slice};
 
 /// Kills in a test run; `USDT_FLOW_KILLS` asks for more.
@@ -45,7 +45,7 @@ fn assert_told(service: &Service<'_>, expected: &Replayed) {
     let (told, wanted) = (service.alerts(), expected.lines("alerts.jsonl"));
     assert_eq!(standing(&told).len(), standing(&wanted).len());
     assert!(holding(&told) == holding(&wanted), "each once, in order");
-    assert_eq!(service.freezes(), expected.lines("freezes.jsonl"));
+    assert_same_lines(&service.freezes(), &expected.lines("freezes.jsonl"));
 }
 
 /// A service whose alerts are final at once, so that its records are those of a

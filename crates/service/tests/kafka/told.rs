@@ -46,6 +46,16 @@ pub(crate) fn holding_by_id(lines: &[String]) -> BTreeMap<String, Value> {
     holding(lines).into_iter().map(by_id).collect()
 }
 
+/// Fails with the first line that differs, of how many: two files in full tell
+/// nobody anything.
+pub(crate) fn assert_same_lines(told: &[String], wanted: &[String]) {
+    let differs = (0..told.len().max(wanted.len())).find(|&at| told.get(at) != wanted.get(at));
+    if let Some(at) = differs {
+        let (lengths, one, other) = ((told.len(), wanted.len()), told.get(at), wanted.get(at));
+        panic!("line {at} of {lengths:?} differs\n  told: {one:?}\nwanted: {other:?}");
+    }
+}
+
 /// How many records have that status.
 pub(crate) fn count(lines: &[String], status: &str) -> usize {
     let told = format!("\"status\":\"{status}\"");

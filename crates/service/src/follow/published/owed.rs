@@ -57,26 +57,35 @@ impl Owed {
         Some(at)
     }
 
-    /// A record of that block stands: earlier ones are owed no longer, nor is
-    /// just that one. `true` if that one was owed.
+    /// A record of that block stands. If it was owed, whatever was told before
+    /// it stands too or is outdated, and `true` is returned; else those of
+    /// earlier blocks are outdated.
     pub(super) fn confirm_freeze(&mut self, key: &str, id: &str, block: u64) -> bool {
-        let Some(owed_at) = self.freezes_at.get_mut(key) else { return false };
+        let Some(mut owed_at) = self.freezes_at.remove(key) else { return false };
         let freezes = &mut self.freezes;
-        let mut stands = false;
-        owed_at.retain(|at| {
-            let Some((record, message)) = freezes.get(at) else { return false };
-            let same = message.header("ce_id").is_some_and(|owed| owed == id);
-            stands |= same;
-            let kept = !same && record.block >= block;
-            if !kept {
-                freezes.remove(at);
-            }
-            kept
-        });
-        if owed_at.is_empty() {
-            self.freezes_at.remove(key);
+        let is_it = |at: &u64| {
+            let told = freezes.get(at).and_then(|(_, message)| message.header("ce_id"));
+            told.is_some_and(|owed| owed == id)
+        };
+        let stands = owed_at.iter().rposition(is_it);
+        let outdated = stands.map_or_else(
+            || owed_at.iter().position(|at| freezes.get(at).is_some_and(|(r, _)| r.block >= block)),
+            |place| Some(place + 1),
+        );
+        for at in owed_at.drain(..outdated.unwrap_or(owed_at.len())) {
+            freezes.remove(&at);
         }
-        stands
+        if !owed_at.is_empty() {
+            self.freezes_at.insert(key.to_owned(), owed_at);
+        }
+        stands.is_some()
+    }
+
+    /// What was told last of the account stands, so nothing of it is owed.
+    fn drop_freezes(&mut self, key: &str) {
+        for at in self.freezes_at.remove(key).unwrap_or_default() {
+            self.freezes.remove(&at);
+        }
     }
 }
 
@@ -118,11 +127,13 @@ impl Published {
         message: Outgoing,
     ) {
         let (Some(key), Some(id)) = (message.key.clone(), message.header("ce_id")) else { return };
-        if !self.match_freeze(&key, id) {
-            let at = self.owed.next();
-            self.owed.freezes_at.entry(key).or_default().push(at);
-            self.owed.freezes.insert(at, (record, message));
+        if self.match_freeze(&key, id) {
+            self.owed.drop_freezes(&key);
+            return;
         }
+        let at = self.owed.next();
+        self.owed.freezes_at.entry(key).or_default().push(at);
+        self.owed.freezes.insert(at, (record, message));
     }
 
     /// A record could not be taken.

@@ -260,6 +260,26 @@ fn of_an_account_what_came_after_what_stands_is_owed() {
 }
 
 #[test]
+fn of_an_account_what_came_before_what_stands_is_not_owed() {
+    use FreezeStatus::{Escaped, Raised, Updated};
+    // The one who publishes is ahead of the one who stands by.
+    let mut known = after(&[], &[freeze(11, Raised, 5), freeze(13, Escaped, 0)]);
+    for record in [freeze(11, Raised, 5), freeze(12, Updated, 6), freeze(13, Escaped, 0)] {
+        owe_freeze(&mut known, record);
+    }
+    assert_eq!(known.owed_len(), 0);
+    owe_freeze(&mut known, freeze(14, Raised, 7));
+    assert_eq!(owed(&mut known).1, [freeze(14, Raised, 7)]);
+    // And behind, with two records of one block.
+    let mut known = after(&[], &[]);
+    for record in [freeze(11, Raised, 5), freeze(11, Updated, 6), freeze(11, Updated, 7)] {
+        owe_freeze(&mut known, record);
+    }
+    note_freeze(&mut known, &freeze(11, Updated, 6));
+    assert_eq!(owed(&mut known).1, [freeze(11, Updated, 7)]);
+}
+
+#[test]
 fn records_of_another_chain_are_of_no_concern() {
     let mut known = Published::nothing(Chain::Ethereum);
     note_alert(&mut known, &alert(1, 7, Provisional));
