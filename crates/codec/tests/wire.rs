@@ -84,6 +84,7 @@ fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
     let is_empty = status == FreezeStatus::Escaped;
     FreezeRecommendation {
         account: AccountKey { chain, address: Address([3; 20]) },
+        revision: 2,
         status,
         actor: if at_service {
             Actor::Service { entity: "Alder Exchange".to_owned(), kind: "deposit".to_owned() }
@@ -249,11 +250,12 @@ fn a_retraction_is_the_record_with_another_status_and_the_next_revision() {
 }
 
 #[test]
-fn a_withdrawal_is_the_record_without_claims_as_of_another_block() {
+fn a_withdrawal_is_the_next_revision_without_claims_as_of_another_block() {
     for status in FreezeStatus::ALL {
         let told = recommendation(status);
         let message = withdrawal(&freeze_message(&told).value, 60_000_000, BLOCK_MS + 1);
         let withdrawn = FreezeRecommendation {
+            revision: 3,
             status: FreezeStatus::Withdrawn,
             block: 60_000_000,
             timestamp_ms: BLOCK_MS + 1,

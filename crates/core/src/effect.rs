@@ -188,11 +188,13 @@ pub struct PathStep {
 }
 
 /// What to freeze: the whole state of the recommendation for one account, as
-/// of its block. A later block replaces an earlier one.
+/// of its block. Of an account the highest revision holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreezeRecommendation {
     /// The account.
     pub account: AccountKey,
+    /// 1 when first told of the account; rises by one from record to record.
+    pub revision: u32,
     /// Where its life stands.
     pub status: FreezeStatus,
     /// Who can act.

@@ -29,6 +29,9 @@ pub(crate) struct FreezeDesk {
     pub(crate) due: [BTreeSet<(u64, AccountId)>; 2],
     /// The entry of `due` that counts for an account.
     pub(crate) due_of: HashMap<AccountId, u64, FixedState>,
+    /// How many records were told of an account, also on blocks that are
+    /// reverted.
+    pub(crate) revisions: HashMap<AccountId, u32, FixedState>,
     /// What was before each change since the journal asked last.
     changes: Vec<DeskChange>,
 }
@@ -91,8 +94,9 @@ impl FreezeDesk {
         records: HashMap<AccountId, Record, FixedState>,
         due: [BTreeSet<(u64, AccountId)>; 2],
         due_of: HashMap<AccountId, u64, FixedState>,
+        revisions: HashMap<AccountId, u32, FixedState>,
     ) -> FreezeDesk {
-        FreezeDesk { records, due, due_of, changes: Vec::new() }
+        FreezeDesk { records, due, due_of, revisions, changes: Vec::new() }
     }
 
     /// Looks at every account that the block touched, and at those whose rest
@@ -190,7 +194,7 @@ impl FreezeDesk {
     /// The record as it stands, told anew after a reorganisation took back
     /// `gone`; where none is left the recommendation is withdrawn.
     pub(crate) fn retell(
-        &self,
+        &mut self,
         account: AccountId,
         gone: Option<&Record>,
         block: &BlockMeta,
@@ -205,7 +209,29 @@ impl FreezeDesk {
         let holds = holds(account, service, sight.tracer, sight.ledger);
         let kept = record.status != FreezeStatus::Withdrawn;
         let holds = if kept { holds.as_slice() } else { &[] };
-        Ok(Some(recommendation(account, &record, holds, block, sight)?))
+        let revision = self.next_revision(account);
+        Ok(Some(recommendation(account, revision, &record, holds, block, sight)?))
+    }
+
+    /// The record as it stands, as of the head of its chain: nothing is told
+    /// by it.
+    pub(crate) fn standing(
+        &self,
+        account: AccountId,
+        head: &BlockMeta,
+        sight: &mut Sight<'_>,
+    ) -> Result<Option<FreezeRecommendation>, HistoryError> {
+        let Some(record) = self.records.get(&account) else { return Ok(None) };
+        let service = is_service(account, sight.world);
+        let holds = holds(account, service, sight.tracer, sight.ledger);
+        let revision = self.revisions.get(&account).copied().unwrap_or(0);
+        recommendation(account, revision, record, &holds, head, sight).map(Some)
+    }
+
+    fn next_revision(&mut self, account: AccountId) -> u32 {
+        let revision = self.revisions.entry(account).or_default();
+        *revision = revision.saturating_add(1);
+        *revision
     }
 
     /// `touched`: a movement of the block touched the account; `true`: one
@@ -290,7 +316,8 @@ impl FreezeDesk {
         let case = |hold: &Hold| (sight.tracer.lane(hold.lane).case.id.clone(), hold.units);
         let claimed = holds.iter().map(case).collect();
         let record = Record { status, raised_ms, actor: actor(account, sight.world), claimed };
-        let told = recommendation(account, &record, holds, block, sight)?;
+        let revision = self.next_revision(account);
+        let told = recommendation(account, revision, &record, holds, block, sight)?;
         let before = self.records.insert(account, record);
         self.changes.push(DeskChange::Record(account, before));
         Ok(told)
@@ -299,6 +326,7 @@ impl FreezeDesk {
 
 fn recommendation(
     account: AccountId,
+    revision: u32,
     record: &Record,
     holds: &[Hold],
     block: &BlockMeta,
@@ -306,6 +334,7 @@ fn recommendation(
 ) -> Result<FreezeRecommendation, HistoryError> {
     Ok(FreezeRecommendation {
         account: sight.accounts.key(account),
+        revision,
         status: record.status,
         actor: record.actor.clone(),
         block: block.number,

@@ -235,6 +235,17 @@ impl Pipeline {
         last.map_or(0, |number| number.saturating_add(1))
     }
 
+    /// The last block of the chain that records tell to be final, or that lies
+    /// deep enough.
+    pub fn told_final(&self, chain: Chain) -> Option<u64> {
+        self.assemblers[chain.index()].told_final()
+    }
+
+    /// No block of the chain from that one on is final, whatever records tell.
+    pub fn hold_finality(&mut self, chain: Chain, from: u64) {
+        self.assemblers[chain.index()].hold_finality(from);
+    }
+
     /// Brings the gauges of a chain up to date; once a batch is enough.
     pub fn measure(&mut self, chain: Chain) {
         let stats = self.engine.stats();

@@ -91,6 +91,8 @@ pub struct Assembler {
     has_headers: bool,
     solid: Option<u64>,
     finalized: Option<u64>,
+    /// Nothing is final from this block on, whatever is told.
+    not_final_from: u64,
     /// The last final block that was put out.
     floor: Option<Last>,
     /// Hashes of final blocks, the newest of them.
@@ -124,6 +126,7 @@ impl Assembler {
             has_headers: false,
             solid: None,
             finalized: None,
+            not_final_from: u64::MAX,
             floor: None,
             final_hashes: BTreeMap::new(),
             gaps: BTreeSet::new(),
@@ -155,10 +158,21 @@ impl Assembler {
         self.finalized
     }
 
-    /// The last block that is final as far as is known, put out or not.
-    pub fn final_by_now(&self) -> Option<u64> {
+    /// The last block that is final as far as is told, put out or not.
+    pub fn told_final(&self) -> Option<u64> {
         let deep = self.newest.and_then(|newest| newest.checked_sub(self.config.finality_blocks));
         self.solid.max(deep)
+    }
+
+    /// The last block that is final as far as is known, put out or not.
+    pub fn final_by_now(&self) -> Option<u64> {
+        self.told_final().min(self.not_final_from.checked_sub(1))
+    }
+
+    /// From now on no block from that one on is final, whatever is told: a part
+    /// of the input that lags may still take it back. Not part of an image.
+    pub fn hold_finality(&mut self, from: u64) {
+        self.not_final_from = from;
     }
 
     /// Events that were taken and never put out for good, although nothing took

@@ -88,7 +88,7 @@ pub fn freeze_message(recommendation: &FreezeRecommendation) -> Message {
 }
 
 /// The withdrawal, as of a block, of a recommendation of which only the
-/// published value is left. The balance is that of the published record. `None`
+/// published value is left: the next revision. The balance is that of the published record. `None`
 /// if the value is no recommendation or is a withdrawal already.
 pub fn withdrawal(json: &[u8], block: u64, timestamp_ms: u64) -> Option<Message> {
     let mut record: FreezeRecord = serde_json::from_slice(json).ok()?;
@@ -96,7 +96,8 @@ pub fn withdrawal(json: &[u8], block: u64, timestamp_ms: u64) -> Option<Message>
     if record.r#type != FREEZE_TYPE || record.status == FreezeStatus::Withdrawn.name() {
         return None;
     }
-    record.withdraw(block, timestamp_ms);
+    let revision = record.revision.checked_add(1)?;
+    record.withdraw(revision, block, timestamp_ms);
     let key = format!("{chain}:{}", record.address);
     Some(freeze_record_message(chain, key, &record))
 }

@@ -16,11 +16,11 @@ use super::{ALERT_TYPE, FREEZE_TYPE, SCHEMA_VERSION, rfc3339_utc};
 use crate::address;
 
 /// Base units of USDT; in JSON a decimal string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Units(pub Amount);
 
 /// Tainted USDT moved where a subscriber should look.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "Alert")]
 pub struct AlertRecord {
     /// Unique id of this record: the alert's id, a dot, the revision. Equals `ce_id`.
@@ -112,7 +112,7 @@ pub struct AlertRecord {
 }
 
 /// What one policy says of an alert's transfer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct AttributionRecord {
     /// How taint was attributed.
     #[schemars(extend("enum" = Policy::ALL.map(Policy::name)))]
@@ -126,7 +126,7 @@ pub struct AttributionRecord {
 }
 
 /// A service that runs an account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceRecord {
     /// Who runs it.
     pub entity: String,
@@ -135,7 +135,7 @@ pub struct ServiceRecord {
 }
 
 /// One transfer of a path of proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct PathRecord {
     /// Its block.
     pub block: u64,
@@ -158,11 +158,11 @@ pub struct PathRecord {
 
 /// What to freeze, and how far that has got. Confidential: whoever reads it can
 /// warn the holder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "Freeze recommendation")]
 pub struct FreezeRecord {
-    /// Unique id of this record: chain, colon, address, dot, revision, dot, a digest
-    /// of status, actor and claims. Equals `ce_id`.
+    /// Unique id of this record: chain, colon, address, dot, revision. Equals
+    /// `ce_id`.
     pub id: String,
     /// The record's type.
     #[schemars(extend("const" = FREEZE_TYPE))]
@@ -178,8 +178,9 @@ pub struct FreezeRecord {
     pub schema_version: u32,
     /// The account to freeze, in the chain's own spelling.
     pub address: String,
-    /// Rises with each record for the account: the block as of which it holds.
-    pub revision: u64,
+    /// 1 when first told of the account; rises with each record for it. The
+    /// highest holds.
+    pub revision: u32,
     /// Where the recommendation's life stands.
     #[schemars(extend("enum" = FreezeStatus::ALL.map(FreezeStatus::name)))]
     pub status: String,
@@ -213,7 +214,7 @@ pub struct FreezeRecord {
 }
 
 /// Who can act on a recommendation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ActByRecord {
     /// `issuer` for a private wallet, `service` for an account at a service.
     #[schemars(extend("enum" = ["issuer", "service"]))]
@@ -225,7 +226,7 @@ pub struct ActByRecord {
 }
 
 /// What one case claims of an account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ClaimRecord {
     /// The case's id.
     pub case: String,
@@ -307,15 +308,14 @@ impl From<&FreezeRecommendation> for FreezeRecord {
         let address = address::format(chain, address);
         let tainted = recommendation.claims.iter().map(|claim| claim.tainted).max().unwrap_or(0);
         let act_by = ActByRecord::from(&recommendation.actor);
-        let digest = digest(recommendation.status.name(), &act_by, &recommendation.claims);
         FreezeRecord {
-            id: format!("{chain}:{address}.{}.{digest}", recommendation.block),
+            id: format!("{chain}:{address}.{}", recommendation.revision),
             r#type: FREEZE_TYPE.to_owned(),
             time: rfc3339_utc(recommendation.timestamp_ms),
             chain: chain.name().to_owned(),
             schema_version: SCHEMA_VERSION,
             address,
-            revision: recommendation.block,
+            revision: recommendation.revision,
             status: recommendation.status.name().to_owned(),
             act_by,
             contract: contract(chain).to_owned(),
@@ -336,35 +336,16 @@ impl From<&FreezeRecommendation> for FreezeRecord {
     }
 }
 
-/// Tells two states of one account as of one block apart: a case that is
-/// opened while running is told between two blocks.
-fn digest(status: &str, actor: &ActByRecord, claims: &[Claim]) -> String {
-    let mut text = status.to_owned();
-    let mut part = |part: &str| {
-        text.push('\0');
-        text.push_str(part);
-    };
-    for name in actor.entity.iter().chain(&actor.service_kind) {
-        part(name);
-    }
-    for claim in claims {
-        part(&claim.case);
-        part(&claim.tainted.to_string());
-    }
-    hex::encode(&ethers::utils::keccak256(text)[..4])
-}
-
 impl FreezeRecord {
     /// Makes it say that nothing claims the account any more, as of that block.
-    pub(super) fn withdraw(&mut self, block: u64, timestamp_ms: u64) {
+    pub(super) fn withdraw(&mut self, revision: u32, block: u64, timestamp_ms: u64) {
         self.status = FreezeStatus::Withdrawn.name().to_owned();
-        (self.block, self.revision) = (block, block);
+        (self.revision, self.block) = (revision, block);
         self.time = rfc3339_utc(timestamp_ms);
         self.tainted = Units(0);
         self.share_ppm = self.share_ppm.map(|_| 0);
         self.claims.clear();
-        let digest = digest(&self.status, &self.act_by, &[]);
-        self.id = format!("{}:{}.{block}.{digest}", self.chain, self.address);
+        self.id = format!("{}:{}.{}", self.chain, self.address, self.revision);
     }
 }
 

@@ -2,7 +2,10 @@
 
 use super::{Engine, OpenCase};
 use crate::trace::LaneIx;
-use crate::{AccountRow, ApplyError, CaseTotals, Chain, LedgerStats, Past, Policy};
+use crate::{
+    AccountKey, AccountRow, ApplyError, CaseTotals, Chain, FreezeRecommendation, LedgerStats, Past,
+    Policy,
+};
 
 impl Engine {
     /// The policies under which cases are traced; the first one leads.
@@ -107,6 +110,22 @@ impl Engine {
     /// milliseconds.
     pub fn head(&self, chain: Chain) -> Option<(u64, u64)> {
         self.heads[chain.index()].map(|block| (block.number, block.timestamp_ms))
+    }
+
+    /// The recommendation for an account as it stands, as of the head of its
+    /// chain; `None` if none was ever made, or its blocks were reverted. Its
+    /// revision is that of the last record told.
+    ///
+    /// # Errors
+    /// If the past cannot be read to draw its paths.
+    pub fn recommendation(
+        &mut self,
+        account: AccountKey,
+    ) -> Result<Option<FreezeRecommendation>, ApplyError> {
+        let Some(id) = self.accounts.find(account) else { return Ok(None) };
+        let Some(head) = self.heads[account.chain.index()] else { return Ok(None) };
+        let (mut sight, desk) = self.sight();
+        Ok(desk.standing(id, &head, &mut sight)?)
     }
 
     /// Recomputes every case's held and frozen units from its accounts and

@@ -114,7 +114,10 @@ impl EngineImage {
             desk.due_of.iter().map(|(account, due)| (account.0, *due)).collect();
         due_of.sort_unstable();
         let due = desk.due.each_ref().map(|due| due.iter().map(|due| (due.0, due.1.0)).collect());
-        format::Desk { records, due, due_of }
+        let mut revisions: Vec<_> =
+            desk.revisions.iter().map(|(account, told)| (account.0, *told)).collect();
+        revisions.sort_unstable();
+        format::Desk { records, due, due_of, revisions }
     }
 }
 

@@ -269,6 +269,8 @@ pub(crate) struct Desk {
     pub(crate) due: [Vec<(u64, u32)>; 2],
     /// By account.
     pub(crate) due_of: Vec<(u32, u64)>,
+    /// By account: how many records were told of it.
+    pub(crate) revisions: Vec<(u32, u32)>,
 }
 
 /// What was last told of an account.

@@ -314,5 +314,6 @@ fn desk(desk: format::Desk) -> FreezeDesk {
         records.map(|(account, record)| (AccountId(account), record.record())).collect(),
         desk.due.map(|due| due.into_iter().map(|(at, id)| (at, AccountId(id))).collect()),
         desk.due_of.into_iter().map(|(account, due)| (AccountId(account), due)).collect(),
+        desk.revisions.into_iter().map(|(account, told)| (AccountId(account), told)).collect(),
     )
 }

@@ -13,7 +13,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use flow_codec::{Assembler, AssemblerImage};
-use flow_core::{Archive, Chain, Engine, EngineConfig, EngineImage, Image, MemoryArchive};
+use flow_core::{
+    Archive, Chain, Engine, EngineConfig, EngineImage, HistoryError, Image, MemoryArchive,
+    verify_segment,
+};
 
 use super::log::{Log, Stream, StreamEnd};
 use super::progress::Stand;
@@ -22,7 +25,7 @@ use super::session::{Session, window};
 use super::{FollowError, PartitionId};
 use crate::checkpoint::{
     CheckpointStore, CheckpointWriter, Disk, Generation, Manifest, ObjectDisk, OutputPosition,
-    Parts, Position, SegmentName, Segments, WriteError,
+    Parts, Position, SegmentName, Segments, StoreError, WriteError,
 };
 use crate::config::{CheckpointConfig, Config, InputConfig, OutputConfig};
 use crate::failpoint;
@@ -150,11 +153,39 @@ pub(super) fn restore(
                 tracing::info!(%chain, name, took_ms, "the state was read from a checkpoint");
                 return Ok(Some(restored));
             }
-            Err(error) => refuse(store, &generation, &error, input.chain, metrics),
+            Err(Unusable::Damaged(error)) => {
+                refuse(store, &generation, &error, input.chain, metrics);
+            }
+            // That a disk fails says nothing about the checkpoint.
+            Err(Unusable::Failed(error)) => {
+                return Err(FollowError::Retry(error.context("a checkpoint cannot be read")));
+            }
         }
     }
     tracing::info!(chain = %input.chain, "there is no checkpoint to begin with; the state is rebuilt from the beginning of the input");
     Ok(None)
+}
+
+/// Why no state was made of a checkpoint.
+enum Unusable {
+    Damaged(anyhow::Error),
+    Failed(anyhow::Error),
+}
+
+impl Unusable {
+    /// Of an error while the past was fetched.
+    fn of_past(error: anyhow::Error) -> Unusable {
+        let damaged = match error.downcast_ref::<StoreError>() {
+            Some(StoreError::Disk(error)) => error.is_not_found(),
+            Some(_) => true,
+            None => error.is::<HistoryError>(),
+        };
+        if damaged { Unusable::Damaged(error) } else { Unusable::Failed(error) }
+    }
+
+    fn damaged(error: impl Into<anyhow::Error>) -> Unusable {
+        Unusable::Damaged(error.into())
+    }
 }
 
 fn refuse(
@@ -177,13 +208,16 @@ fn rebuild(
     config: &Config,
     input: &InputConfig,
     settings: &EngineConfig,
-) -> anyhow::Result<Restored> {
+) -> Result<Restored, Unusable> {
     let Parts { manifest, engine, assembler, published } = parts;
     let chain = input.chain;
-    let published = Published::restore(chain, &published)?;
-    let assembler = Assembler::restore(chain, window(input), &assembler)?;
-    let (archive, segments) = past(store, &manifest.segments, history_dir(config, chain))?;
-    let engine = Engine::restore(settings.clone(), archive, segments, &engine)?;
+    let published = Published::restore(chain, &published).map_err(Unusable::damaged)?;
+    let assembler = Assembler::restore(chain, window(input), &assembler);
+    let assembler = assembler.map_err(Unusable::damaged)?;
+    let (archive, segments) =
+        past(store, &manifest.segments, history_dir(config, chain)).map_err(Unusable::of_past)?;
+    let engine = Engine::restore(settings.clone(), archive, segments, &engine);
+    let engine = engine.map_err(Unusable::damaged)?;
     let stand = |position: Position| {
         let Position { topic, partition, offset, newest_block } = position;
         let newest_block = newest_block.unwrap_or(0);
@@ -206,7 +240,7 @@ fn past(
     segments: &[SegmentName],
     dir: Option<PathBuf>,
 ) -> anyhow::Result<PastParts> {
-    let mut fetch = |number: usize| Ok(store.segment(&segments[number])?);
+    let mut fetch = |number: usize| whole_segment(store, &segments[number]);
     let Some(dir) = dir else {
         let image = |number| -> anyhow::Result<Arc<dyn Image>> { Ok(Arc::new(fetch(number)?)) };
         let images = (0..segments.len()).map(image).collect::<Result<_, _>>()?;
@@ -215,6 +249,15 @@ fn past(
     let keys: Vec<_> = segments.iter().map(|segment| (segment.bytes, segment.check)).collect();
     let (archive, images) = FileArchive::resume(&dir, &keys, &mut fetch)?;
     Ok((Box::new(archive), images))
+}
+
+/// Fetches a segment, whole to its last byte: it is read from end to end anyway.
+fn whole_segment(store: &CheckpointStore, segment: &SegmentName) -> anyhow::Result<Vec<u8>> {
+    let image = Arc::new(store.segment(segment)?);
+    let number = segment.number;
+    verify_segment(Arc::<Vec<u8>>::clone(&image))
+        .with_context(|| format!("segment {number}, which the checkpoint needs, is damaged"))?;
+    Arc::try_unwrap(image).map_err(|_| anyhow::anyhow!("segment {number} is still being read"))
 }
 
 fn stream_of(output: &OutputConfig, topic: &str) -> Option<Stream> {
@@ -235,29 +278,28 @@ fn topic_of(output: &OutputConfig, stream: Stream) -> String {
 }
 
 impl<L: Log> Session<'_, '_, L> {
-    /// Begins a checkpoint if it is time. To be called right after a commit.
-    pub(super) fn checkpoint(&mut self, now: Instant) -> Result<(), FollowError> {
-        self.note_saved();
+    /// Where the output topics end before a commit, if a checkpoint is to follow
+    /// it. That the commit succeeds proves that nobody else wrote up to there:
+    /// of one who was fenced before it asked, it fails. What comes later is read
+    /// again.
+    pub(super) fn ends_for_checkpoint(
+        &mut self,
+        now: Instant,
+        last: bool,
+    ) -> Option<Vec<StreamEnd>> {
         let records = self.records();
-        let Some(checkpoints) = &self.follower.checkpoints else { return Ok(()) };
+        let checkpoints = self.follower.checkpoints.as_ref()?;
         let busy = checkpoints.pending.is_some() || checkpoints.writer.is_busy();
-        let due = checkpoints.last.is_none_or(|(at, last)| {
-            now.saturating_duration_since(at) >= checkpoints.interval && records > last
+        let due = checkpoints.last.is_none_or(|(at, known)| {
+            let rested = last || now.saturating_duration_since(at) >= checkpoints.interval;
+            rested && records > known
         });
-        if busy || !due || records == 0 || !self.is_settled() {
-            return Ok(());
+        if busy || !due || records == 0 || !self.state.published.is_rebuilt() {
+            return None;
         }
-        // Asked before the state is copied: what comes later is read again.
-        match self.log.published_ends() {
-            Ok(ends) => self.begin_checkpoint(ends, now, records),
-            Err(error) => tracing::warn!("{error:#}; the checkpoint is put off"),
-        }
-        Ok(())
-    }
-
-    /// Whether the state is what stands in the topics.
-    fn is_settled(&self) -> bool {
-        self.state.published.is_rebuilt() && self.state.outputs.is_empty()
+        let ends = self.log.published_ends();
+        let put_off = |error| tracing::warn!("{error:#}; the checkpoint is put off");
+        ends.map_err(put_off).ok()
     }
 
     /// The sum of the offsets, by which checkpoints are ordered.
@@ -266,7 +308,9 @@ impl<L: Log> Session<'_, '_, L> {
         positions.iter().map(|offset| u64::try_from(*offset).unwrap_or(0)).sum()
     }
 
-    fn begin_checkpoint(&mut self, ends: Vec<StreamEnd>, now: Instant, records: u64) {
+    /// Begins a checkpoint of the state that was committed just now.
+    pub(super) fn begin_checkpoint(&mut self, ends: Vec<StreamEnd>, now: Instant) {
+        let records = self.records();
         let Some(checkpoints) = &mut self.follower.checkpoints else { return };
         let state = &mut self.state;
         let began = Instant::now();
@@ -316,7 +360,7 @@ impl<L: Log> Session<'_, '_, L> {
     }
 
     /// Takes note of how the last save ended.
-    fn note_saved(&mut self) {
+    pub(super) fn note_saved(&mut self) {
         let saved = self.follower.checkpoints.as_mut().and_then(|c| c.writer.finished());
         self.note(saved);
     }
@@ -344,27 +388,13 @@ impl<L: Log> Session<'_, '_, L> {
         }
     }
 
-    /// Keeps where this session came to, so that the next begins there.
-    pub(super) fn last_checkpoint(&mut self) -> Result<(), FollowError> {
-        while self.follower.checkpoints.as_ref().is_some_and(|c| c.pending.is_some()) {
-            self.copy_on();
-        }
-        let waited = self.follower.checkpoints.as_mut().and_then(|c| c.writer.wait());
-        self.note(waited);
-        let records = self.records();
-        let Some(checkpoints) = &self.follower.checkpoints else { return Ok(()) };
-        let news = checkpoints.last.is_none_or(|(_, last)| records > last);
-        if !news || records == 0 || !self.is_settled() {
-            return Ok(());
-        }
-        let ends = self.log.published_ends()?;
-        self.begin_checkpoint(ends, Instant::now(), records);
+    /// Waits until no checkpoint is under way.
+    pub(super) fn end_checkpoint(&mut self) {
         while self.follower.checkpoints.as_ref().is_some_and(|c| c.pending.is_some()) {
             self.copy_on();
         }
         let kept = self.follower.checkpoints.as_mut().and_then(|c| c.writer.wait());
         self.note(kept);
-        Ok(())
     }
 }
 

@@ -150,6 +150,14 @@ pub trait Log {
     /// If the broker does not answer.
     fn bounds(&mut self) -> anyhow::Result<Vec<(i64, i64)>>;
 
+    /// Whether nothing stands in a partition from that offset on that would ever
+    /// be handed out: an end can lie behind the last record, for transactions
+    /// leave markers.
+    ///
+    /// # Errors
+    /// If the broker does not answer.
+    fn is_empty_from(&mut self, partition: usize, offset: i64) -> anyhow::Result<bool>;
+
     /// By partition: what the group has committed.
     ///
     /// # Errors

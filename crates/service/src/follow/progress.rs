@@ -3,7 +3,9 @@
 //! What always holds: a block is not released while a partition of its chain
 //! that is still catching up may tell of it; a partition that runs far ahead of
 //! the others waits for them. Live, a block waits until every partition has
-//! come past it, but not for longer than `align`.
+//! come past it, or has for `align` had nothing more to tell: a partition of
+//! which something is unread is waited for, however long this process stood
+//! still or the broker was away.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,10 +16,6 @@ use crate::report::Explain;
 /// While catching up, a partition this many blocks ahead of the slowest is
 /// paused.
 const LEAD_BLOCKS_MAX: u64 = 5_000;
-
-/// Without a record for so long while catching up, the ends have been reached:
-/// the last offsets before them are transaction markers.
-const SILENCE: Duration = Duration::from_secs(1);
 
 /// How far one partition has come.
 #[derive(Debug)]
@@ -33,6 +31,12 @@ struct Partition {
     newest_block: u64,
     caught_up: bool,
     paused: bool,
+    /// When the broker last said, or would have, that all of it was read.
+    all_read: Option<Instant>,
+    /// Whether something was unread when the broker was last asked.
+    unread: bool,
+    /// Blocks below this one had been told to be final when all of it was read.
+    final_below: u64,
 }
 
 /// Where a partition stood in a checkpoint.
@@ -46,7 +50,12 @@ pub(super) struct Stand {
 #[derive(Debug)]
 pub(super) struct Progress {
     partitions: Vec<Partition>,
-    wait: Wait,
+    align: Duration,
+    /// Blocks that not every partition has come past, and when each was first
+    /// told of; oldest first.
+    told: VecDeque<(u64, Instant)>,
+    /// Blocks below this one have waited long enough.
+    over_below: u64,
 }
 
 impl Progress {
@@ -61,10 +70,15 @@ impl Progress {
             newest_block: 0,
             caught_up: false,
             paused: false,
+            all_read: None,
+            unread: false,
+            final_below: 0,
         };
         Progress {
             partitions: partitions.iter().map(partition).collect(),
-            wait: Wait { align, told: VecDeque::new(), over_below: 0 },
+            align,
+            told: VecDeque::new(),
+            over_below: 0,
         }
     }
 
@@ -132,24 +146,44 @@ impl Progress {
         partition.caught_up |= partition.position >= partition.end;
         if let Some(block) = block.filter(|block| *block > partition.newest_block) {
             partition.newest_block = block;
-            self.wait.seen(block, now);
+            self.saw(block, now);
         }
     }
 
-    /// Notes that for so long there was certainly nothing to read.
-    pub(super) fn silent(&mut self, quiet: Duration) {
-        if quiet >= SILENCE {
-            for partition in self.partitions.iter_mut().filter(|p| !p.paused) {
-                partition.caught_up = true;
-            }
+    /// A partition told of that block.
+    fn saw(&mut self, block: u64, now: Instant) {
+        let all_past = self.partitions.iter().map(|p| p.newest_block).min().unwrap_or(0);
+        while self.told.front().is_some_and(|(waiting, _)| *waiting <= all_past) {
+            self.told.pop_front();
+        }
+        if block > all_past && self.told.back().is_none_or(|(newest, _)| *newest < block) {
+            self.told.push_back((block, now));
         }
     }
 
-    /// The broker was away: blocks begin anew to wait for other partitions.
-    pub(super) fn was_away(&mut self, now: Instant) {
-        for (_, since) in &mut self.wait.told {
-            *since = now;
+    /// Where the partition of that rank is read from next; `None` while it is
+    /// held back.
+    pub(super) fn position(&self, at: usize) -> Option<i64> {
+        Some(&self.partitions[at]).filter(|p| !p.paused).map(|p| p.position)
+    }
+
+    /// Notes whether all of a partition had been read at that moment, when the
+    /// blocks below `final_below` had been told to be final.
+    pub(super) fn surveyed(&mut self, at: usize, all_read: bool, now: Instant, final_below: u64) {
+        let partition = &mut self.partitions[at];
+        partition.unread = !all_read;
+        if all_read {
+            partition.all_read = Some(now);
+            partition.final_below = partition.final_below.max(final_below);
+            partition.caught_up = true;
         }
+    }
+
+    /// Whether a block has waited for `align`, so that it is to be asked
+    /// whether the others have anything more to tell.
+    pub(super) fn is_survey_due(&self, now: Instant) -> bool {
+        let waits = self.told.front().is_some_and(|(_, since)| now >= *since + self.align);
+        waits && self.partitions.len() > 1 && self.caught_up()
     }
 
     /// Whether the group has committed anything.
@@ -179,16 +213,41 @@ impl Progress {
 
     /// Blocks from this one on may still be told of: by a partition that is
     /// catching up, however long that takes; live, by one that has not come past
-    /// them, for `align` at most.
-    pub(super) fn complete_below(&mut self, now: Instant) -> u64 {
+    /// them, unless it has had nothing to tell for `align`.
+    pub(super) fn complete_below(&mut self) -> u64 {
         if let Some(slowest) = self.slowest() {
             return slowest;
         }
         let mut newest = self.partitions.iter().map(|partition| partition.newest_block);
         match (newest.next(), newest.min()) {
-            (Some(first), Some(rest)) => first.min(rest).max(self.wait.over_below(now)),
+            (Some(first), Some(rest)) => first.min(rest).max(self.over_below()),
             _ => u64::MAX,
         }
+    }
+
+    /// Every block below has waited long enough.
+    fn over_below(&mut self) -> u64 {
+        while let Some((block, since)) = self.told.front().copied() {
+            let mut behind = self.partitions.iter().filter(|p| p.newest_block < block);
+            if !behind.all(|p| p.all_read.is_some_and(|at| at >= since + self.align)) {
+                break;
+            }
+            self.over_below = self.over_below.max(block + 1);
+            self.told.pop_front();
+        }
+        self.over_below
+    }
+
+    /// Blocks from this one on may still be taken back by a partition that lags:
+    /// one that has not told of blocks `finality` further, nor was read to its
+    /// end since they were told to be final.
+    pub(super) fn not_final_from(&self, finality: u64) -> u64 {
+        if self.partitions.len() < 2 {
+            return u64::MAX;
+        }
+        let deep = |p: &Partition| (p.newest_block + 1).saturating_sub(finality);
+        let below = self.partitions.iter().map(|p| deep(p).max(p.final_below));
+        below.min().unwrap_or(u64::MAX)
     }
 
     /// The newest block of the partition that lags most while catching up.
@@ -197,10 +256,16 @@ impl Progress {
         behind.map(|partition| partition.newest_block).min()
     }
 
+    /// The same, also where a partition lags while live.
+    fn hindmost(&self) -> Option<u64> {
+        let behind = self.partitions.iter().filter(|p| !p.caught_up || p.unread);
+        behind.map(|partition| partition.newest_block).min()
+    }
+
     /// Partitions to be held back from now on, since they run far ahead while
     /// others catch up, and those to be let go.
     pub(super) fn balance(&mut self) -> Vec<(usize, bool)> {
-        let limit = self.slowest().unwrap_or(u64::MAX).saturating_add(LEAD_BLOCKS_MAX);
+        let limit = self.hindmost().unwrap_or(u64::MAX).saturating_add(LEAD_BLOCKS_MAX);
         let mut changes = Vec::new();
         for (at, partition) in self.partitions.iter_mut().enumerate() {
             let ahead = partition.newest_block > limit;
@@ -215,12 +280,21 @@ impl Progress {
     /// Positions to commit: those that went beyond what is committed already.
     /// A partition still being rebuilt would move the group backwards.
     pub(super) fn to_commit(&self) -> Vec<Position> {
-        let ahead = |(_, p): &(usize, &Partition)| p.position > p.committed.max(0);
+        self.positions_if(|p| p.position > p.committed.max(0))
+    }
+
+    /// Positions that are committed, to commit them again.
+    pub(super) fn to_commit_again(&self) -> Vec<Position> {
+        self.positions_if(|p| p.position > 0 && p.position == p.committed)
+    }
+
+    fn positions_if(&self, chosen: impl Fn(&Partition) -> bool) -> Vec<Position> {
         let position = |(partition, p): (usize, &Partition)| {
             let metadata = format!("start={}", p.start);
             Position { partition, committed: Committed { offset: p.position, metadata } }
         };
-        self.partitions.iter().enumerate().filter(ahead).map(position).collect()
+        let partitions = self.partitions.iter().enumerate();
+        partitions.filter(|(_, partition)| chosen(partition)).map(position).collect()
     }
 
     /// Notes that [`to_commit`](Self::to_commit) is committed.
@@ -228,34 +302,6 @@ impl Progress {
         for partition in &mut self.partitions {
             partition.committed = partition.committed.max(partition.position);
         }
-    }
-}
-
-/// How long the newest blocks of a chain have waited.
-#[derive(Debug)]
-struct Wait {
-    align: Duration,
-    /// Blocks and when each was first told of, oldest first.
-    told: VecDeque<(u64, Instant)>,
-    over_below: u64,
-}
-
-impl Wait {
-    fn seen(&mut self, block: u64, now: Instant) {
-        if self.told.back().is_none_or(|(newest, _)| *newest < block) {
-            self.told.push_back((block, now));
-        }
-    }
-
-    /// Every block below has waited for `align`.
-    fn over_below(&mut self, now: Instant) -> u64 {
-        while let Some((block, since)) = self.told.front()
-            && now.duration_since(*since) >= self.align
-        {
-            self.over_below = self.over_below.max(block + 1);
-            self.told.pop_front();
-        }
-        self.over_below
     }
 }
 
@@ -308,18 +354,45 @@ mod tests {
     }
 
     #[test]
-    fn a_block_waits_from_its_first_record_on() {
+    fn a_block_waits_until_the_others_have_had_nothing_to_tell_for_a_while() {
         let began = Instant::now();
         let at = |ms| began + Duration::from_millis(ms);
-        let mut wait =
-            Wait { align: Duration::from_millis(100), told: VecDeque::new(), over_below: 0 };
-        wait.seen(7, at(0));
-        wait.seen(8, at(50));
-        wait.seen(7, at(90));
-        assert_eq!(wait.over_below(at(99)), 0);
-        assert_eq!(wait.over_below(at(100)), 8);
-        assert_eq!(wait.over_below(at(150)), 9);
-        assert_eq!(wait.over_below(at(900)), 9);
+        let mut progress = progress(2);
+        progress.locate(None, &[(0, 0), (0, 0)], &[None, None], "g").unwrap();
+        progress.processed(0, 0, Some(7), at(0));
+        progress.processed(0, 1, Some(8), at(50));
+        progress.processed(0, 2, Some(7), at(90));
+        progress.surveyed(1, true, at(99), 0);
+        assert_eq!(progress.complete_below(), 0);
+        assert!(!progress.is_survey_due(at(99)) && progress.is_survey_due(at(100)));
+        progress.surveyed(1, false, at(100), 0);
+        assert_eq!(progress.complete_below(), 0, "the other one has something to tell");
+        progress.surveyed(1, true, at(120), 0);
+        assert_eq!(progress.complete_below(), 8);
+        assert!(!progress.is_survey_due(at(149)) && progress.is_survey_due(at(150)));
+        progress.processed(1, 0, Some(9), at(151));
+        assert_eq!(progress.complete_below(), 8, "the first may tell of more of block 8");
+        progress.processed(0, 3, Some(9), at(160));
+        assert_eq!(progress.complete_below(), 9);
+        assert!(!progress.is_survey_due(at(900)), "nothing waits");
+    }
+
+    #[test]
+    fn a_block_is_final_when_no_partition_can_take_it_back() {
+        let now = Instant::now();
+        let mut progress = progress(2);
+        progress.locate(None, &[(0, 9), (0, 9)], &[None, None], "g").unwrap();
+        progress.processed(0, 0, Some(90), now);
+        assert_eq!(progress.not_final_from(10), 0);
+        progress.processed(1, 0, Some(30), now);
+        assert_eq!(progress.not_final_from(10), 21);
+        progress.surveyed(1, false, now, 81);
+        assert_eq!(progress.not_final_from(10), 21);
+        progress.surveyed(1, true, now, 75);
+        assert_eq!(progress.not_final_from(10), 75);
+        progress.surveyed(1, true, now, 81);
+        assert_eq!(progress.not_final_from(10), 81);
+        assert_eq!(self::progress(1).not_final_from(10), u64::MAX);
     }
 
     #[test]

@@ -37,6 +37,13 @@ const OWED_MAX: usize = 20_000;
 /// Memory is looked at so often.
 const WEIGH_PAUSE: Duration = Duration::from_secs(5);
 
+/// The pause between two questions where the partitions end, while a block
+/// waits for some of them.
+const SURVEY_PAUSE: Duration = Duration::from_millis(50);
+
+/// The same while blocks wait to be final.
+const FINALITY_PAUSE: Duration = Duration::from_millis(500);
+
 /// How often a batch that was aborted for certain is tried.
 const COMMIT_TRIES: u32 = 5;
 
@@ -46,7 +53,11 @@ impl<L: Log> Session<'_, '_, L> {
         self.mind_duty()?;
         let took = self.poll()?;
         let now = self.log.now();
-        if !took {
+        let asks = std::mem::take(&mut self.ask);
+        let since = now.saturating_duration_since(self.surveyed_at);
+        let waits = (since >= SURVEY_PAUSE && self.state.progress.is_survey_due(now))
+            || (since >= FINALITY_PAUSE && self.state.is_finality_held());
+        if asks || waits {
             self.listen(now)?;
         }
         self.copy_on();
@@ -58,8 +69,8 @@ impl<L: Log> Session<'_, '_, L> {
         self.learn()?;
         if self.state.role == Role::Publishing {
             self.state.end_rebuild_if_due()?;
-            self.commit()?;
-            self.checkpoint(now)?;
+            self.note_saved();
+            self.commit(false)?;
         } else {
             self.stand_by(now)?;
         }
@@ -86,27 +97,46 @@ impl<L: Log> Session<'_, '_, L> {
         Ok(took)
     }
 
-    /// Nothing came: asks the broker whether there is nothing, if that matters.
+    /// Nothing came, or a block has waited long: asks the broker whether there
+    /// is nothing, if that matters.
     fn listen(&mut self, now: Instant) -> Result<(), FollowError> {
         let chain = self.state.chain();
         let idle = self.state.progress.caught_up() && self.state.pipeline.held_blocks(chain) == 0;
-        if !std::mem::take(&mut self.ask) || (idle && self.state.published.is_rebuilt()) {
+        if idle && self.state.published.is_rebuilt() && !self.state.is_finality_held() {
             return Ok(());
         }
-        match self.log.bounds() {
-            Ok(bounds) => {
-                let ends = bounds.into_iter().map(|(_, end)| end).collect();
-                if self.state.quiet.confirm(ends) {
-                    self.state.idle(now)?;
-                }
-            }
+        self.surveyed_at = now;
+        match self.survey(now) {
+            Ok(true) => self.state.idle(),
+            Ok(false) => self.state.advance(),
             Err(error) => {
                 tracing::warn!(%chain, "{error:#}; nothing is concluded from the silence");
                 self.state.quiet.broken();
-                self.state.progress.was_away(self.log.now());
+                Ok(())
             }
         }
-        Ok(())
+    }
+
+    /// Asks where the partitions end, and notes of which all was read. `true`
+    /// if nothing has come since it was asked last, and nothing is unread.
+    fn survey(&mut self, now: Instant) -> anyhow::Result<bool> {
+        let Session { log, state, empty, .. } = self;
+        let ends: Vec<i64> = log.bounds()?.into_iter().map(|(_, end)| end).collect();
+        let told_final = state.pipeline.told_final(state.input.chain);
+        let final_below = told_final.map_or(0, |last| last.saturating_add(1));
+        let mut all = true;
+        empty.resize(ends.len(), (0, 0));
+        for (partition, end) in ends.iter().copied().enumerate() {
+            let Some(position) = state.progress.position(partition) else { continue };
+            let known = position >= end || empty[partition] == (position, end);
+            let all_read = known || log.is_empty_from(partition, position)?;
+            if all_read {
+                empty[partition] = (position, end);
+            }
+            state.progress.surveyed(partition, all_read, now, final_below);
+            all &= all_read;
+        }
+        Ok(state.quiet.confirm(ends) && all)
     }
 
     /// Does as the group has it: takes over, or gives up.
@@ -118,7 +148,8 @@ impl<L: Log> Session<'_, '_, L> {
             (Role::Standby, false) | (Role::Rebuilding | Role::Publishing, true) => Ok(()),
             (Role::Rebuilding, false) => Err(FollowError::HandedOver),
             (Role::Publishing, false) => {
-                self.commit()?;
+                self.commit(true)?;
+                self.end_checkpoint();
                 Err(FollowError::HandedOver)
             }
         }
@@ -161,11 +192,18 @@ impl<L: Log> Session<'_, '_, L> {
         self.balance()
     }
 
-    /// Publishes the batch, with the positions that it stands for.
-    pub(super) fn commit(&mut self) -> Result<(), FollowError> {
+    /// Publishes the batch, with the positions that it stands for, and begins a
+    /// checkpoint if it is time; `last`: nothing follows, so that it is.
+    pub(super) fn commit(&mut self, last: bool) -> Result<(), FollowError> {
+        let now = self.log.now();
+        let ends = self.ends_for_checkpoint(now, last);
         let Session { log, state, .. } = self;
-        let positions = state.progress.to_commit();
-        if !positions.is_empty() || !state.outputs.is_empty() {
+        let mut positions = state.progress.to_commit();
+        if positions.is_empty() && ends.is_some() {
+            positions = state.progress.to_commit_again();
+        }
+        let commits = !positions.is_empty() || !state.outputs.is_empty();
+        if commits {
             let mut tries = 1;
             let took = loop {
                 let error = match log.commit(&state.outputs, &positions) {
@@ -193,6 +231,9 @@ impl<L: Log> Session<'_, '_, L> {
         state.measure();
         state.batch_records = 0;
         state.committed_at = log.now();
+        if let Some(ends) = ends.filter(|_| commits) {
+            self.begin_checkpoint(ends, now);
+        }
         self.balance()
     }
 
@@ -234,8 +275,9 @@ impl<L: Log> Session<'_, '_, L> {
     /// The end in peace.
     pub(super) fn leave(&mut self) -> Result<(), FollowError> {
         if self.state.role == Role::Publishing {
-            self.commit()?;
-            self.last_checkpoint()?;
+            self.end_checkpoint();
+            self.commit(true)?;
+            self.end_checkpoint();
         }
         let (chain, records) = (self.state.chain(), self.state.records);
         tracing::info!(%chain, records, "leaving the group");
@@ -262,7 +304,7 @@ impl State<'_> {
         self.records += 1;
         self.batch_records += 1;
         self.quiet.broken();
-        self.advance(now)
+        self.advance()
     }
 
     /// A record could not be taken, whole or in part.
@@ -285,12 +327,11 @@ impl State<'_> {
     }
 
     /// There was nothing: blocks that have waited long enough are complete.
-    fn idle(&mut self, now: Instant) -> Result<(), FollowError> {
-        self.progress.silent(self.quiet.confirmed());
+    fn idle(&mut self) -> Result<(), FollowError> {
+        self.advance()?;
         if !self.progress.caught_up() {
             return Ok(());
         }
-        self.advance(now)?;
         let silent = self.quiet.confirmed() >= self.input.idle_flush;
         if silent && self.pipeline.held_blocks(self.chain()) > 0 {
             self.flush()?;
@@ -303,9 +344,10 @@ impl State<'_> {
 
     /// Applies the blocks that have waited long enough. While the chain is
     /// caught up with, they wait until they are final.
-    fn advance(&mut self, now: Instant) -> Result<(), FollowError> {
+    fn advance(&mut self) -> Result<(), FollowError> {
         let chain = self.chain();
-        let mut below = self.progress.complete_below(now);
+        self.hold_finality();
+        let mut below = self.progress.complete_below();
         if !self.progress.caught_up() {
             below = below.min(self.pipeline.final_below(chain));
         }
@@ -314,8 +356,23 @@ impl State<'_> {
         Ok(())
     }
 
+    /// Has blocks wait for their finality that a partition that lags may take
+    /// back.
+    fn hold_finality(&mut self) {
+        let from = self.progress.not_final_from(self.input.finality_blocks);
+        self.pipeline.hold_finality(self.chain(), from);
+    }
+
+    /// Whether more would be final, had the partitions been read to their ends.
+    fn is_finality_held(&self) -> bool {
+        let told = self.pipeline.told_final(self.chain());
+        let from = self.progress.not_final_from(self.input.finality_blocks);
+        self.progress.caught_up() && told.is_some_and(|last| last >= from)
+    }
+
     /// Applies every block that is held.
     fn flush(&mut self) -> Result<(), FollowError> {
+        self.hold_finality();
         self.pipeline.flush(self.chain(), &mut self.effects)?;
         self.tell();
         Ok(())

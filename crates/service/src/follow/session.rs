@@ -69,6 +69,10 @@ pub(super) struct Session<'s, 'a, L> {
     pub(super) asked_at: Instant,
     /// Whether the broker is to be asked where the partitions end.
     pub(super) ask: bool,
+    /// When it was asked last.
+    pub(super) surveyed_at: Instant,
+    /// By partition: a position from which nothing stood up to that end.
+    pub(super) empty: Vec<(i64, i64)>,
 }
 
 impl<'a> Follower<'a> {
@@ -161,7 +165,15 @@ impl<'a> Follower<'a> {
             quiet: Quiet::default(),
             weighed_at: now,
         };
-        let mut session = Session { follower: self, log, state, asked_at: now, ask: false };
+        let mut session = Session {
+            follower: self,
+            log,
+            state,
+            asked_at: now,
+            ask: false,
+            surveyed_at: now,
+            empty: Vec::new(),
+        };
         session.state.tell();
         Ok(session)
     }

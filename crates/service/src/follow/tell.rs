@@ -1,14 +1,13 @@
 //! From effects to records, but for those that stand in the output topics.
 
-use std::collections::BTreeMap;
-
 use flow_codec::wire;
 use flow_core::{Alert, Effect, FreezeRecommendation, FreezeStatus, RefusedEvent};
 
 use super::FollowError;
-use super::outgoing::{Outgoing, message, refused_letter};
-use super::published::{Corrections, News, Owed};
+use super::outgoing::{message, refused_letter};
+use super::published::{Correction, News, Owed};
 use super::session::{Role, State};
+use crate::pipeline::PipelineError;
 
 impl State<'_> {
     /// Turns effects into outputs, or notes that they are owed.
@@ -24,15 +23,12 @@ impl State<'_> {
                         self.published.owe_alert(*alert);
                     }
                 }
-                Effect::Recommend(record) => {
-                    let topic = &self.shared.config.output.freezes_topic;
-                    let message = message(topic, wire::freeze_message(&record));
-                    if publishing {
-                        self.tell_freeze(&record, message);
-                    } else {
-                        self.published.owe_freeze(*record, message);
+                Effect::Recommend(record) if publishing => {
+                    if let Some(record) = self.published.admit_freeze(*record) {
+                        self.tell_freeze(&record);
                     }
                 }
+                Effect::Recommend(record) => self.published.owe_freeze(*record),
                 Effect::Refuse(refused) if publishing => self.tell_refused(&refused),
                 Effect::Refuse(refused) => self.published.owe_refused(refused),
             }
@@ -52,11 +48,10 @@ impl State<'_> {
         self.outputs.push(message(topic, wire::alert_message(&alert)));
     }
 
-    fn tell_freeze(&mut self, record: &FreezeRecommendation, message: Outgoing) {
-        if let Some(message) = self.published.admit_freeze(record, message) {
-            self.shared.metrics.freeze_recommendations(record.status).inc();
-            self.outputs.push(message);
-        }
+    fn tell_freeze(&mut self, record: &FreezeRecommendation) {
+        self.shared.metrics.freeze_recommendations(record.status).inc();
+        let topic = &self.shared.config.output.freezes_topic;
+        self.outputs.push(message(topic, wire::freeze_message(record)));
     }
 
     fn tell_refused(&mut self, refused: &RefusedEvent) {
@@ -71,7 +66,7 @@ impl State<'_> {
         self.role = Role::Publishing;
         self.shared.metrics.chain(self.chain()).owner.set(1);
         self.published.forget_refused(self.applied_before());
-        let Owed { alerts, freezes, letters, refused, .. } = self.published.take_owed();
+        let Owed { alerts, letters, refused, .. } = self.published.take_owed();
         for owed in letters {
             if !self.progress.was_committed(owed.partition, owed.offset) {
                 self.shared.metrics.dead_letters(owed.reason).inc();
@@ -81,8 +76,8 @@ impl State<'_> {
         for alert in alerts.into_values() {
             self.tell_alert(alert);
         }
-        for (record, message) in freezes.into_values() {
-            self.tell_freeze(&record, message);
+        for record in self.published.settle_freezes() {
+            self.tell_freeze(&record);
         }
         for refused in &refused {
             self.tell_refused(refused);
@@ -116,14 +111,14 @@ impl State<'_> {
         if self.published.is_rebuilt() {
             return Ok(());
         }
-        let engine = &self.pipeline.engine;
-        let Corrections { taken_back, recommendations, groundless } =
-            self.published.end_rebuild(|case, id| engine.is_live(case, id));
+        let engine = &mut self.pipeline.engine;
+        let taken_back = self.published.end_rebuild(|case, id| engine.is_live(case, id));
+        let corrections = self.published.correct_freezes(|account| engine.recommendation(account));
+        let corrections = corrections.map_err(PipelineError::Apply)?;
         tracing::info!(
             chain = %self.chain(),
             retracted = taken_back.len(),
-            recommended = recommendations.len(),
-            withdrawn = groundless.len(),
+            corrected = corrections.len(),
             "the state has come to where it was; what was published and holds no longer is taken back"
         );
         let topic = &self.shared.config.output.alerts_topic;
@@ -133,20 +128,22 @@ impl State<'_> {
             }
             self.outputs.push(message(topic, alert.message));
         }
-        self.outputs.extend(recommendations);
-        self.withdraw(&groundless);
+        for correction in corrections {
+            match correction {
+                Correction::Recommend(record) => self.tell_freeze(&record),
+                Correction::Withdraw(record) => self.withdraw(&record),
+            }
+        }
         Ok(())
     }
 
-    /// Withdraws recommendations for which there is no cause any more.
-    fn withdraw(&mut self, groundless: &BTreeMap<String, Vec<u8>>) {
+    /// Withdraws a recommendation for which there is no cause any more.
+    fn withdraw(&mut self, record: &[u8]) {
         let Some((block, timestamp_ms)) = self.pipeline.engine.head(self.chain()) else { return };
-        for record in groundless.values() {
-            if let Some(withdrawal) = wire::withdrawal(record, block, timestamp_ms) {
-                self.shared.metrics.freeze_recommendations(FreezeStatus::Withdrawn).inc();
-                let topic = &self.shared.config.output.freezes_topic;
-                self.outputs.push(message(topic, withdrawal));
-            }
+        if let Some(withdrawal) = wire::withdrawal(record, block, timestamp_ms) {
+            self.shared.metrics.freeze_recommendations(FreezeStatus::Withdrawn).inc();
+            let topic = &self.shared.config.output.freezes_topic;
+            self.outputs.push(message(topic, withdrawal));
         }
     }
 }

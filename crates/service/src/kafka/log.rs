@@ -15,6 +15,7 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
+use super::prober::Prober;
 use super::publisher::Publisher;
 use super::reader::{ANSWER_MAX, TopicReader, partitions};
 use crate::config::{Config, InputConfig};
@@ -49,6 +50,7 @@ pub struct KafkaLog<'a> {
     changes: Vec<(ChangeKind, TopicReader)>,
     published: Vec<(Stream, TopicReader)>,
     publisher: Option<Publisher>,
+    prober: Option<Prober>,
     /// The partition of the last record.
     last: usize,
     warned: Option<Instant>,
@@ -95,6 +97,7 @@ impl<'a> KafkaLog<'a> {
             changes,
             published: Vec::new(),
             publisher: None,
+            prober: None,
             last: 0,
             warned: None,
         })
@@ -157,6 +160,15 @@ impl Log for KafkaLog<'_> {
                 .with_context(|| format!("cannot read the ends of topic {}", id.topic))
         };
         self.partitions.iter().map(ends).collect()
+    }
+
+    fn is_empty_from(&mut self, partition: usize, offset: i64) -> anyhow::Result<bool> {
+        let id = &self.partitions[partition];
+        let prober = match self.prober.take() {
+            Some(prober) => self.prober.insert(prober),
+            None => self.prober.insert(Prober::open(&self.config.kafka)?),
+        };
+        prober.is_empty_from(&id.topic, id.number, offset)
     }
 
     fn committed(&mut self) -> anyhow::Result<Vec<Option<Committed>>> {

@@ -7,6 +7,7 @@
 
 mod log;
 mod membership;
+mod prober;
 mod publisher;
 mod reader;
 

@@ -1,121 +1,258 @@
-//! Recommendations that stand in their topic.
+//! Recommendations that stand in their topic, and those still owed to it.
 //!
-//! What always holds: while the state is rebuilt, none is published for a block
-//! up to that of which another stands; at the end of it, what stands is what
-//! the rebuilt state asks for.
+//! Of each account the topic holds a row of records, and the engine tells one.
+//! Where the engine has told just what stands, the two rows have *met*: what it
+//! told before stands too or is outdated, and what it tells from then on is to
+//! be published. Until then it may be behind whoever published, or on another
+//! branch, or may have learnt of a case earlier than that one did: what it
+//! tells is kept back until they meet, and where they do not, what stands is
+//! compared with the engine's own state at the end of the rebuild.
+//!
+//! What always holds: a record is one revision above the one that stands.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use flow_codec::wire::FreezeRecord;
-use flow_core::{FreezeRecommendation, FreezeStatus};
+use flow_core::{AccountKey, FreezeRecommendation, FreezeStatus};
 use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
-use super::super::outgoing::Outgoing;
-use super::Published;
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Freezes {
+    standing: HashMap<AccountKey, Standing, FixedState>,
+    /// In the order in which they were told.
+    owed: BTreeMap<u64, FreezeRecommendation>,
+    owed_at: HashMap<AccountKey, Vec<u64>, FixedState>,
+    told: u64,
+}
 
-/// The last recommendation for an account.
+/// The last record for an account.
 #[derive(Debug)]
-pub(super) struct StandingFreeze {
-    pub(super) block: u64,
-    pub(super) id: String,
-    /// A hash of what the desk is told, whatever the block.
-    pub(super) state: u64,
-    /// Whether the rebuild told anything of the account, or need not.
-    pub(super) told: bool,
+struct Standing {
+    revision: u32,
+    print: Print,
+    /// Whether the engine has told it.
+    met: bool,
     /// The record, as long as it may have to be withdrawn.
     record: Vec<u8>,
 }
 
-impl Published {
-    pub(super) fn note_freeze(&mut self, key: &str, id: &str, record: &[u8]) {
-        if self.rebuilt {
-            return;
+/// What tells records apart, whatever their revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Print {
+    /// A hash of everything.
+    whole: u64,
+    /// A hash of what is asked for: who is to act, how far that is, and what
+    /// each case claims; not the block, nor whether it was told before. Of one
+    /// that is over, how it ended and when it was raised.
+    asks: u64,
+}
+
+/// Where something that the engine told belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It is what stands.
+    Stands,
+    /// After what stands.
+    Due,
+    /// Nobody can say yet: the rows have not met.
+    Early,
+}
+
+/// Account, revision, hashes.
+pub(super) type Row = (AccountKey, u32, u64, u64);
+
+/// What has to be said otherwise at the end of a rebuild.
+#[derive(Debug)]
+pub(in crate::follow) enum Correction {
+    /// This holds.
+    Recommend(FreezeRecommendation),
+    /// The recommendation of this record has no cause.
+    Withdraw(Vec<u8>),
+}
+
+impl Freezes {
+    /// A record was published; of the account, or of none that can be read.
+    /// Returns its block.
+    pub(super) fn note(&mut self, account: AccountKey, revision: u32, record: &[u8]) -> u64 {
+        let known = self.standing.get(&account).map_or(0, |standing| standing.revision);
+        let read: Option<FreezeRecord> = serde_json::from_slice(record).ok();
+        let block = read.as_ref().map_or(0, |record| record.block);
+        if revision <= known {
+            return block;
         }
-        let Some(block) = parse_freeze_block(id) else { return };
-        self.newest = self.newest.max(block);
-        let told = is_closed(record) | self.owed.confirm_freeze(key, id, block);
-        let (id, state) = (id.to_owned(), freeze_state(record));
-        let record = if told { Vec::new() } else { record.to_vec() };
-        self.freezes.insert(key.to_owned(), StandingFreeze { block, id, state, told, record });
+        let is_closed = read.as_ref().is_none_or(|record| is_closed(&record.status));
+        let print = read.map_or(Print { whole: 0, asks: 0 }, Print::of);
+        let met = self.confirm(account, print);
+        let kept = !met && !is_closed;
+        let record = if kept { record.to_vec() } else { Vec::new() };
+        self.standing.insert(account, Standing { revision, print, met, record });
+        block
     }
 
-    /// Notes that the engine told of the account; `true` if just this stands.
-    pub(super) fn match_freeze(&mut self, key: &str, id: &str) -> bool {
-        let Some(standing) = self.freezes.get_mut(key) else { return false };
-        standing.told = true;
-        let stands = standing.id == id;
-        if stands {
-            self.superseded.remove(key);
+    /// Whether that is owed; it and what was told before it are owed no longer.
+    fn confirm(&mut self, account: AccountKey, print: Print) -> bool {
+        let Some(places) = self.owed_at.get_mut(&account) else { return false };
+        let is_it = |at: &u64| {
+            let owed = self.owed.get(at).map(|owed| Print::of(FreezeRecord::from(owed)));
+            owed.is_some_and(|owed| owed.whole == print.whole)
+        };
+        let Some(place) = places.iter().rposition(is_it) else { return false };
+        for at in places.drain(..=place) {
+            self.owed.remove(&at);
         }
-        stands
+        if places.is_empty() {
+            self.owed_at.remove(&account);
+        }
+        true
     }
 
-    /// The recommendation, if it is to be published. While the state is
-    /// rebuilt, one of a block up to that of which another stands waits for the
-    /// end of the rebuild: a case that came late was told as of the block it
-    /// came at, and is found for earlier blocks now.
-    pub(in crate::follow) fn admit_freeze(
+    /// Looks at what the engine told beside what stands.
+    fn place(&mut self, record: &FreezeRecommendation) -> Place {
+        let Some(standing) = self.standing.get_mut(&record.account) else { return Place::Due };
+        if standing.print.whole == Print::of(FreezeRecord::from(record)).whole {
+            standing.met = true;
+            standing.record = Vec::new();
+            self.forget(record.account);
+            return Place::Stands;
+        }
+        if standing.met { Place::Due } else { Place::Early }
+    }
+
+    fn forget(&mut self, account: AccountKey) {
+        for at in self.owed_at.remove(&account).unwrap_or_default() {
+            self.owed.remove(&at);
+        }
+    }
+
+    /// What the engine told is owed, unless it stands.
+    pub(super) fn owe(&mut self, record: FreezeRecommendation) {
+        if self.place(&record) != Place::Stands {
+            self.push(record);
+        }
+    }
+
+    fn push(&mut self, record: FreezeRecommendation) {
+        self.told += 1;
+        self.owed_at.entry(record.account).or_default().push(self.told);
+        self.owed.insert(self.told, record);
+    }
+
+    /// What the engine told, with its revision, if it is to be published now.
+    pub(super) fn admit(&mut self, record: FreezeRecommendation) -> Option<FreezeRecommendation> {
+        match self.place(&record) {
+            Place::Stands => None,
+            Place::Due => Some(self.publish(record)),
+            Place::Early => {
+                self.push(record);
+                None
+            }
+        }
+    }
+
+    fn publish(&mut self, record: FreezeRecommendation) -> FreezeRecommendation {
+        let before = self.standing.get(&record.account).map_or(0, |standing| standing.revision);
+        let revision = before.saturating_add(1);
+        let record = FreezeRecommendation { revision, ..record };
+        let print = Print::of(FreezeRecord::from(&record));
+        let standing = Standing { revision, print, met: true, record: Vec::new() };
+        self.standing.insert(record.account, standing);
+        record
+    }
+
+    /// Takes out what is owed and can be published.
+    pub(super) fn settle(&mut self) -> Vec<FreezeRecommendation> {
+        let standing = &self.standing;
+        let waits = |record: &FreezeRecommendation| {
+            standing.get(&record.account).is_some_and(|standing| !standing.met)
+        };
+        let owed = std::mem::take(&mut self.owed);
+        let (wait, due): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            owed.into_iter().partition(|(_, record)| waits(record));
+        self.owed_at.retain(|account, _| standing.get(account).is_some_and(|told| !told.met));
+        self.owed = wait;
+        due.into_values().map(|record| self.publish(record)).collect()
+    }
+
+    /// Compares what stands and was never met with what the engine has, and
+    /// says what is otherwise, in the order of accounts.
+    ///
+    /// # Errors
+    /// What `present` says.
+    pub(super) fn correct<E>(
         &mut self,
-        record: &FreezeRecommendation,
-        message: Outgoing,
-    ) -> Option<Outgoing> {
-        let key = message.key.clone().filter(|_| !self.rebuilt);
-        let (Some(key), Some(id)) = (key, message.header("ce_id")) else {
-            return Some(message);
-        };
-        if self.match_freeze(&key, id) {
-            return None;
+        mut present: impl FnMut(AccountKey) -> Result<Option<FreezeRecommendation>, E>,
+    ) -> Result<Vec<Correction>, E> {
+        let unmet = self.standing.iter().filter(|(_, standing)| !standing.met);
+        let mut unmet: Vec<AccountKey> = unmet.map(|(account, _)| *account).collect();
+        unmet.sort_unstable();
+        let mut corrections = Vec::new();
+        for account in unmet {
+            self.forget(account);
+            let present = present(account)?;
+            let Some(standing) = self.standing.get_mut(&account) else { continue };
+            standing.met = true;
+            let published = std::mem::take(&mut standing.record);
+            let asks = |record| Print::of(FreezeRecord::from(record)).asks;
+            match present {
+                Some(record) if asks(&record) == standing.print.asks => {}
+                Some(record) => corrections.push(Correction::Recommend(self.publish(record))),
+                None if published.is_empty() => {}
+                None => {
+                    standing.revision = standing.revision.saturating_add(1);
+                    standing.print = Print { whole: 0, asks: 0 };
+                    corrections.push(Correction::Withdraw(published));
+                }
+            }
         }
-        let later = |standing: &StandingFreeze| record.block <= standing.block;
-        if self.freezes.get(&key).is_some_and(later) {
-            self.superseded.insert(key, message);
-            return None;
-        }
-        self.superseded.remove(&key);
-        let (block, id, state) = (record.block, id.clone(), freeze_state(&message.value));
-        let standing = StandingFreeze { block, id, state, told: true, record: Vec::new() };
-        self.freezes.insert(key, standing);
-        Some(message)
+        Ok(corrections)
     }
 
-    /// What has to be said otherwise, and what has to be withdrawn.
-    pub(super) fn end_freezes(&mut self) -> (Vec<Outgoing>, BTreeMap<String, Vec<u8>>) {
-        let is_news = |(key, message): &(String, Outgoing)| {
-            let standing = self.freezes.get(key).map(|standing| standing.state);
-            standing != Some(freeze_state(&message.value))
+    /// How many are owed.
+    pub(super) fn len(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// What stands, as a checkpoint keeps it. The engine has told all of it.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let row = |(account, standing): (&AccountKey, &Standing)| {
+            (*account, standing.revision, standing.print.whole, standing.print.asks)
         };
-        let superseded = std::mem::take(&mut self.superseded).into_iter().filter(is_news);
-        let recommendations = superseded.map(|(_, message)| message).collect();
-        let standing = std::mem::take(&mut self.freezes).into_iter();
-        let groundless = standing.filter(|(_, freeze)| !freeze.told);
-        (recommendations, groundless.map(|(key, freeze)| (key, freeze.record)).collect())
+        self.standing.iter().map(row).collect()
+    }
+
+    /// As it was.
+    pub(super) fn restore(rows: Vec<Row>) -> Freezes {
+        let standing = |(account, revision, whole, asks)| {
+            let print = Print { whole, asks };
+            (account, Standing { revision, print, met: true, record: Vec::new() })
+        };
+        Freezes { standing: rows.into_iter().map(standing).collect(), ..Freezes::default() }
+    }
+}
+
+impl Print {
+    fn of(mut record: FreezeRecord) -> Print {
+        (record.id, record.revision) = (String::new(), 0);
+        let whole = FixedState::default().hash_one(&record);
+        let asks = if is_closed(&record.status) {
+            FixedState::default().hash_one((&record.status, &record.raised_time))
+        } else {
+            let status = record.status.as_str();
+            let is_first = status == FreezeStatus::Updated.name();
+            let status = if is_first { FreezeStatus::Raised.name() } else { status };
+            let claims = record.claims.iter().map(|claim| (&claim.case, claim.tainted.0));
+            let actor = (&record.act_by.kind, &record.act_by.entity, &record.act_by.service_kind);
+            FixedState::default().hash_one((status, actor, claims.collect::<Vec<_>>()))
+        };
+        Print { whole, asks }
     }
 }
 
 /// Whether the desk waits for nothing more.
-fn is_closed(record: &[u8]) -> bool {
+fn is_closed(status: &str) -> bool {
     use FreezeStatus::{Destroyed, Escaped, Withdrawn};
-    let record = serde_json::from_slice::<FreezeRecord>(record);
-    let closed = [Destroyed, Escaped, Withdrawn].map(FreezeStatus::name);
-    record.map_or(true, |record| closed.contains(&record.status.as_str()))
-}
-
-/// What a recommendation asks for: who is to act, how far that is, and what
-/// each case claims; not the block, and not whether it was told before.
-pub(super) fn freeze_state(record: &[u8]) -> u64 {
-    let Ok(record) = serde_json::from_slice::<FreezeRecord>(record) else {
-        return 0;
-    };
-    let told_first = record.status == FreezeStatus::Updated.name();
-    let status = if told_first { FreezeStatus::Raised.name() } else { record.status.as_str() };
-    let claims: Vec<(&str, u64)> =
-        record.claims.iter().map(|claim| (claim.case.as_str(), claim.tainted.0)).collect();
-    let actor = (&record.act_by.kind, &record.act_by.entity, &record.act_by.service_kind);
-    FixedState::default().hash_one((status, actor, claims))
-}
-
-/// `{chain}:{address}.{block}.{digest}`.
-pub(super) fn parse_freeze_block(id: &str) -> Option<u64> {
-    id.rsplit('.').nth(1)?.parse().ok()
+    [Destroyed, Escaped, Withdrawn].iter().any(|closed| closed.name() == status)
 }

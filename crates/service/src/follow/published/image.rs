@@ -1,8 +1,9 @@
-//! What stands in the alerts topic, as a checkpoint keeps it.
+//! What stands in the output topics, as a checkpoint keeps it.
 
 use flow_core::{AlertId, AlertStatus, Chain};
 use serde::{Deserialize, Serialize};
 
+use super::freezes::{self, Freezes};
 use super::{Published, Standing};
 
 const VERSION: u32 = 1;
@@ -25,6 +26,7 @@ pub(in crate::follow) enum PublishedError {
 #[derive(Debug)]
 pub(in crate::follow) struct PublishedImage {
     alerts: Vec<(AlertId, Standing)>,
+    freezes: Vec<freezes::Row>,
 }
 
 /// Id, revision, rank of the status.
@@ -34,26 +36,31 @@ type Row = ([u8; 16], u32, u8);
 struct Plain {
     version: u32,
     alerts: Vec<Row>,
+    freezes: Vec<freezes::Row>,
 }
 
 impl PublishedImage {
     /// The bytes: the same for the same alerts.
     pub(in crate::follow) fn encode(mut self) -> Result<Vec<u8>, postcard::Error> {
         self.alerts.sort_unstable_by_key(|(id, _)| *id);
+        self.freezes.sort_unstable();
         let rank = |status| AlertStatus::ALL.iter().position(|known| *known == status);
         let row = |(id, standing): (AlertId, Standing)| {
             let rank = rank(standing.status).and_then(|rank| u8::try_from(rank).ok());
             (id.0, standing.revision, rank.unwrap_or(u8::MAX))
         };
         let alerts = self.alerts.into_iter().map(row).collect();
-        postcard::to_allocvec(&Plain { version: VERSION, alerts })
+        postcard::to_allocvec(&Plain { version: VERSION, alerts, freezes: self.freezes })
     }
 }
 
 impl Published {
     /// A copy of what stands.
     pub(in crate::follow) fn image(&self) -> PublishedImage {
-        PublishedImage { alerts: self.alerts.iter().map(|(id, told)| (*id, *told)).collect() }
+        PublishedImage {
+            alerts: self.alerts.iter().map(|(id, told)| (*id, *told)).collect(),
+            freezes: self.freezes.rows(),
+        }
     }
 
     /// As it was.
@@ -68,6 +75,7 @@ impl Published {
         }
         let plain: Plain = postcard::from_bytes(bytes).map_err(PublishedError::Malformed)?;
         let mut published = Published::nothing(chain);
+        published.freezes = Freezes::restore(plain.freezes);
         published.alerts.reserve(plain.alerts.len());
         for (id, revision, rank) in plain.alerts {
             let status = AlertStatus::ALL.get(usize::from(rank));

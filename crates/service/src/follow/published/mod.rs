@@ -17,17 +17,19 @@ mod image;
 mod owed;
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 
-use flow_codec::wire;
-use flow_core::{Alert, AlertId, AlertStatus, Chain, Rule};
+use flow_codec::wire::AlertRecord;
+use flow_codec::{address, wire};
+use flow_core::{AccountKey, Alert, AlertId, AlertStatus, Chain, FreezeRecommendation, Rule};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::log::{Stream, Told};
-use super::outgoing::Outgoing;
-use freezes::StandingFreeze;
+use freezes::Freezes;
 
+pub(super) use freezes::Correction;
 pub(super) use image::PublishedImage;
 pub(super) use owed::{Owed, OwedLetter};
 
@@ -38,11 +40,8 @@ pub(super) struct Published {
     alerts: HashMap<AlertId, Standing, FixedState>,
     /// Records of provisional alerts that this engine has not told since.
     untold: BTreeMap<AlertId, Untold>,
-    /// By key, while the state is rebuilt.
-    freezes: HashMap<String, StandingFreeze, FixedState>,
-    /// By key: what the rebuild told last, of a block up to the one as of which
-    /// another record stands.
-    superseded: BTreeMap<String, Outgoing>,
+    /// Of accounts: what stands and what is owed.
+    freezes: Freezes,
     /// The newest block of which anything stands.
     newest: u64,
     /// Whether the state has come to where those who published before were.
@@ -60,20 +59,11 @@ struct Standing {
 /// A provisional alert that was not told again.
 #[derive(Debug)]
 struct Untold {
-    block: u64,
+    /// A hash of what it says.
+    print: u64,
     case: String,
     rule: Option<Rule>,
     record: Vec<u8>,
-}
-
-/// What has to be published at the end of a rebuild.
-pub(super) struct Corrections {
-    /// Provisional alerts that hold no longer.
-    pub(super) taken_back: Vec<TakenBack>,
-    /// Recommendations that say something else than what stands.
-    pub(super) recommendations: Vec<Outgoing>,
-    /// Recommendations that stand and for which there is no cause, by key.
-    pub(super) groundless: BTreeMap<String, Vec<u8>>,
 }
 
 /// What is read of an alert's record.
@@ -110,8 +100,7 @@ impl Published {
             chain,
             alerts: HashMap::default(),
             untold: BTreeMap::new(),
-            freezes: HashMap::default(),
-            superseded: BTreeMap::new(),
+            freezes: Freezes::default(),
             newest: 0,
             rebuilt: false,
             owed: Owed::default(),
@@ -124,9 +113,10 @@ impl Published {
         match told.stream {
             Stream::Alerts => self.note_alert(id, told.value),
             Stream::Freezes => {
-                let key = told.key.and_then(|key| std::str::from_utf8(key).ok());
-                if let Some(key) = key.filter(|key| chain_of(key) == Some(self.chain)) {
-                    self.note_freeze(key, id, told.value);
+                let of = parse_freeze_id(id).filter(|(account, _)| account.chain == self.chain);
+                if let Some((account, revision)) = of {
+                    let block = self.freezes.note(account, revision, told.value);
+                    self.newest = self.newest.max(block);
                 }
             }
         }
@@ -150,8 +140,9 @@ impl Published {
         if let Some(part) = part.filter(|_| status == AlertStatus::Provisional) {
             self.newest = self.newest.max(part.block);
             let rule = Rule::ALL.into_iter().find(|rule| rule.name() == part.rule);
-            let AlertPart { block, case, .. } = part;
-            self.untold.insert(id, Untold { block, case, rule, record: record.to_vec() });
+            let print = serde_json::from_slice(record).map_or(0, print);
+            let record = record.to_vec();
+            self.untold.insert(id, Untold { print, case: part.case, rule, record });
         }
         self.confirm_alert(id);
     }
@@ -164,8 +155,9 @@ impl Published {
     /// What the alert tells beyond what stands.
     fn news(&self, alert: &Alert) -> Option<News> {
         use AlertStatus::{Final, Provisional, Retracted};
-        // A provisional alert whose block is another one now.
-        let moved = self.untold.get(&alert.id).is_some_and(|told| told.block != alert.block);
+        // A provisional alert that says something else since its block is another one.
+        let untold = self.untold.get(&alert.id);
+        let moved = untold.is_some_and(|told| told.print != print(AlertRecord::from(alert)));
         let standing = self.alerts.get(&alert.id).map(|standing| standing.status);
         match (standing, alert.status) {
             // Nobody needs to hear that what was never told no longer holds.
@@ -201,9 +193,13 @@ impl Published {
         self.newest
     }
 
-    /// Ends the rebuild: what stands and does not hold (`is_live`, by case and
-    /// alert) was reverted while nobody looked.
-    pub(super) fn end_rebuild(&mut self, is_live: impl Fn(&str, AlertId) -> bool) -> Corrections {
+    /// Ends the rebuild. Returns the provisional alerts that stand and do not
+    /// hold (`is_live`, by case and alert): they were reverted while nobody
+    /// looked.
+    pub(super) fn end_rebuild(
+        &mut self,
+        is_live: impl Fn(&str, AlertId) -> bool,
+    ) -> Vec<TakenBack> {
         self.rebuilt = true;
         let mut taken_back = Vec::new();
         for (id, untold) in std::mem::take(&mut self.untold) {
@@ -218,13 +214,41 @@ impl Published {
                 taken_back.push(TakenBack { rule: untold.rule, message });
             }
         }
-        let (recommendations, groundless) = self.end_freezes();
-        Corrections { taken_back, recommendations, groundless }
+        taken_back
+    }
+
+    /// What is to be said otherwise of accounts at the end of the rebuild;
+    /// `present`: the recommendation for an account as the engine has it.
+    ///
+    /// # Errors
+    /// What `present` says.
+    pub(super) fn correct_freezes<E>(
+        &mut self,
+        present: impl FnMut(AccountKey) -> Result<Option<FreezeRecommendation>, E>,
+    ) -> Result<Vec<Correction>, E> {
+        self.freezes.correct(present)
+    }
+
+    /// The recommendation with its revision, if it is to be published now.
+    pub(super) fn admit_freeze(
+        &mut self,
+        record: FreezeRecommendation,
+    ) -> Option<FreezeRecommendation> {
+        self.freezes.admit(record)
+    }
+
+    /// Recommendations that are owed and can be published now, with their
+    /// revisions.
+    pub(super) fn settle_freezes(&mut self) -> Vec<FreezeRecommendation> {
+        self.freezes.settle()
     }
 }
 
-fn chain_of(key: &str) -> Option<Chain> {
-    Chain::from_name(key.split_once(':')?.0)
+/// A hash of what an alert says, however far it can be relied on.
+fn print(mut record: AlertRecord) -> u64 {
+    (record.id, record.revision) = (String::new(), 0);
+    (record.status, record.retroactive) = (String::new(), false);
+    FixedState::default().hash_one(record)
 }
 
 /// `{32 hex digits}.{revision}`.
@@ -233,6 +257,12 @@ fn parse_alert_id(id: &str) -> Option<(AlertId, u32)> {
     let mut bytes = [0; 16];
     hex::decode_to_slice(hex, &mut bytes).ok()?;
     Some((AlertId(bytes), revision.parse().ok()?))
+}
+
+/// `{chain}:{address}.{revision}`.
+fn parse_freeze_id(id: &str) -> Option<(AccountKey, u32)> {
+    let (account, revision) = id.rsplit_once('.')?;
+    Some((address::parse_account(account).ok()?, revision.parse().ok()?))
 }
 
 #[cfg(test)]

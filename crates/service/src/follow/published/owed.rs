@@ -1,9 +1,9 @@
 //! What the engine told while it was not to be published.
 //!
-//! What always holds: of each alert the last word alone is owed; of an account
-//! all that was recommended after the record that stands; what stands in the
-//! topics as it was told is owed no longer, but for provisional alerts, whose
-//! standing may still change.
+//! What always holds: of each alert the last word alone is owed; what stands in
+//! the topics as it was told is owed no longer, but for provisional alerts,
+//! whose standing may still change. What is owed of accounts is kept beside
+//! what stands of them, in `freezes`.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -28,21 +28,18 @@ pub(in crate::follow) struct OwedLetter {
 pub(in crate::follow) struct Owed {
     /// In the order in which they were first told.
     pub(in crate::follow) alerts: BTreeMap<u64, Alert>,
-    /// In the order in which they were told.
-    pub(in crate::follow) freezes: BTreeMap<u64, (FreezeRecommendation, Outgoing)>,
     /// By partition and offset.
     pub(in crate::follow) letters: VecDeque<OwedLetter>,
     /// In the order in which they were told.
     pub(in crate::follow) refused: Vec<RefusedEvent>,
     alert_at: HashMap<AlertId, u64, FixedState>,
-    freezes_at: HashMap<String, Vec<u64>, FixedState>,
     told: u64,
 }
 
 impl Owed {
     /// How many things are owed.
     pub(in crate::follow) fn len(&self) -> usize {
-        self.alerts.len() + self.freezes.len() + self.letters.len() + self.refused.len()
+        self.alerts.len() + self.letters.len() + self.refused.len()
     }
 
     fn next(&mut self) -> u64 {
@@ -56,43 +53,12 @@ impl Owed {
         self.alerts.remove(&at);
         Some(at)
     }
-
-    /// A record of that block stands. If it was owed, whatever was told before
-    /// it stands too or is outdated, and `true` is returned; else those of
-    /// earlier blocks are outdated.
-    pub(super) fn confirm_freeze(&mut self, key: &str, id: &str, block: u64) -> bool {
-        let Some(mut owed_at) = self.freezes_at.remove(key) else { return false };
-        let freezes = &mut self.freezes;
-        let is_it = |at: &u64| {
-            let told = freezes.get(at).and_then(|(_, message)| message.header("ce_id"));
-            told.is_some_and(|owed| owed == id)
-        };
-        let stands = owed_at.iter().rposition(is_it);
-        let outdated = stands.map_or_else(
-            || owed_at.iter().position(|at| freezes.get(at).is_some_and(|(r, _)| r.block >= block)),
-            |place| Some(place + 1),
-        );
-        for at in owed_at.drain(..outdated.unwrap_or(owed_at.len())) {
-            freezes.remove(&at);
-        }
-        if !owed_at.is_empty() {
-            self.freezes_at.insert(key.to_owned(), owed_at);
-        }
-        stands.is_some()
-    }
-
-    /// What was told last of the account stands, so nothing of it is owed.
-    fn drop_freezes(&mut self, key: &str) {
-        for at in self.freezes_at.remove(key).unwrap_or_default() {
-            self.freezes.remove(&at);
-        }
-    }
 }
 
 impl Published {
     /// How many things are owed.
     pub(in crate::follow) fn owed_len(&self) -> usize {
-        self.owed.len()
+        self.owed.len() + self.freezes.len()
     }
 
     /// The engine told of an alert.
@@ -121,19 +87,8 @@ impl Published {
     }
 
     /// The engine recommended a freeze.
-    pub(in crate::follow) fn owe_freeze(
-        &mut self,
-        record: FreezeRecommendation,
-        message: Outgoing,
-    ) {
-        let (Some(key), Some(id)) = (message.key.clone(), message.header("ce_id")) else { return };
-        if self.match_freeze(&key, id) {
-            self.owed.drop_freezes(&key);
-            return;
-        }
-        let at = self.owed.next();
-        self.owed.freezes_at.entry(key).or_default().push(at);
-        self.owed.freezes.insert(at, (record, message));
+    pub(in crate::follow) fn owe_freeze(&mut self, record: FreezeRecommendation) {
+        self.freezes.owe(record);
     }
 
     /// A record could not be taken.

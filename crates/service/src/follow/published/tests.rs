@@ -1,11 +1,9 @@
-use flow_codec::wire::AlertRecord;
 use flow_core::{
     AccountKey, Actor, Address, Claim, FreezeRecommendation, FreezeStatus, Policy, RiskLevel,
     TransferRef, TxHash,
 };
 
-use super::super::outgoing::message;
-use super::freezes::parse_freeze_block;
+use super::super::outgoing::{Outgoing, message};
 use super::*;
 
 fn account(byte: u8) -> AccountKey {
@@ -46,6 +44,7 @@ fn alert(id: u8, block: u64, status: AlertStatus) -> Alert {
 fn freeze(block: u64, status: FreezeStatus, tainted: u64) -> FreezeRecommendation {
     FreezeRecommendation {
         account: account(1),
+        revision: 1,
         status,
         actor: Actor::Issuer,
         block,
@@ -89,16 +88,20 @@ fn note(known: &mut Published, stream: Stream, message: Outgoing) {
     known.note(&Told { stream, key: key.map(str::as_bytes), id, value: &message.value });
 }
 
-fn owe_freeze(known: &mut Published, record: FreezeRecommendation) {
-    let message = message("f", wire::freeze_message(&record));
-    known.owe_freeze(record, message);
+/// The record as that revision.
+fn revision(revision: u32, record: FreezeRecommendation) -> FreezeRecommendation {
+    FreezeRecommendation { revision, ..record }
+}
+
+/// What is said at the end of a rebuild, where the engine has this.
+fn corrected(known: &mut Published, present: Option<&FreezeRecommendation>) -> Vec<Correction> {
+    known.end_rebuild(|_, _| false);
+    known.correct_freezes(|_| Ok::<_, ()>(present.cloned())).unwrap()
 }
 
 /// What is owed, alerts first.
 fn owed(known: &mut Published) -> (Vec<Alert>, Vec<FreezeRecommendation>) {
-    let owed = known.take_owed();
-    let freezes = owed.freezes.into_values().map(|(record, _)| record);
-    (owed.alerts.into_values().collect(), freezes.collect())
+    (known.take_owed().alerts.into_values().collect(), known.settle_freezes())
 }
 
 use AlertStatus::{Final, Provisional, Retracted};
@@ -133,7 +136,7 @@ fn provisional_alerts_that_nothing_told_again_are_taken_back() {
         after(&[alert(1, 7, Provisional), alert(2, 8, Provisional), alert(3, 9, Final)], &[]);
     assert_eq!(known.newest(), 8);
     assert_eq!(known.admit_alert(&mut alert(1, 7, Provisional)), None);
-    let taken_back = known.end_rebuild(|_, _| false).taken_back;
+    let taken_back = known.end_rebuild(|_, _| false);
     assert_eq!(taken_back.len(), 1);
     assert_eq!(taken_back[0].rule, Some(Rule::FirstReceipt));
     let record = AlertRecord::read(&taken_back[0].message.value).unwrap();
@@ -142,69 +145,70 @@ fn provisional_alerts_that_nothing_told_again_are_taken_back() {
     let mut back = alert(2, 8, Provisional);
     assert_eq!(known.admit_alert(&mut back), Some(News::Raised));
     assert_eq!(back.revision, 3);
-    assert!(known.end_rebuild(|_, _| false).taken_back.is_empty());
+    assert!(known.end_rebuild(|_, _| false).is_empty());
 }
 
 #[test]
-fn a_provisional_alert_that_moved_to_another_block_is_told() {
-    let mut known = after(&[alert(1, 7, Provisional)], &[]);
-    let mut moved = alert(1, 8, Provisional);
-    assert_eq!(known.admit_alert(&mut moved), Some(News::Raised));
-    assert_eq!(moved.revision, 2);
-}
-
-#[test]
-fn recommendations_of_earlier_blocks_are_left_out_while_rebuilding_alone() {
-    use FreezeStatus::{Raised, Updated};
-    let mut known = after(&[], &[freeze(20, Raised, 5)]);
-    let admit = |known: &mut Published, record: FreezeRecommendation| {
-        let message = message("f", wire::freeze_message(&record));
-        known.admit_freeze(&record, message).is_some()
-    };
-    // The same claims, found for the block of the transfer now.
-    assert!(!admit(&mut known, freeze(11, Raised, 4)));
-    assert!(!admit(&mut known, freeze(12, Updated, 5)));
-    assert!(known.end_rebuild(|_, _| false).recommendations.is_empty());
-    // Live, after a reorganisation.
-    assert!(admit(&mut known, freeze(19, Raised, 5)));
-    assert!(admit(&mut known, freeze(20, Updated, 6)));
-}
-
-#[test]
-fn a_recommendation_that_stands_and_is_wrong_is_put_right_after_the_rebuild() {
-    use FreezeStatus::{Escaped, Raised};
-    let mut known = after(&[], &[freeze(20, Escaped, 0)]);
-    let record = freeze(19, Raised, 5);
-    let same = message("f", wire::freeze_message(&record));
-    assert!(known.admit_freeze(&record, same).is_none());
-    let recommendations = known.end_rebuild(|_, _| false).recommendations;
-    assert_eq!(recommendations.len(), 1);
-    assert_eq!(recommendations[0].value, wire::freeze_message(&record).value);
-    // One that is told anew as it stands is not news.
-    let mut known = after(&[], &[freeze(20, Raised, 5)]);
-    let (earlier, same) = (freeze(19, Raised, 4), freeze(20, Raised, 5));
-    for record in [earlier, same] {
-        let message = message("f", wire::freeze_message(&record));
-        assert!(known.admit_freeze(&record, message).is_none());
+fn a_provisional_alert_that_is_another_in_another_block_is_told() {
+    let at_another_height = alert(1, 8, Provisional);
+    let at_the_same = Alert { balance: 6, ..alert(1, 7, Provisional) };
+    for mut moved in [at_another_height, at_the_same] {
+        let mut known = after(&[alert(1, 7, Provisional)], &[]);
+        assert_eq!(known.admit_alert(&mut moved), Some(News::Raised));
+        assert_eq!(moved.revision, 2);
     }
-    assert!(known.end_rebuild(|_, _| false).recommendations.is_empty());
 }
 
 #[test]
-fn a_recommendation_without_cause_is_found_unless_it_is_closed() {
-    use FreezeStatus::{Escaped, Raised};
-    let groundless = |standing: FreezeStatus, told: bool| {
-        let mut known = after(&[], &[freeze(20, standing, 5)]);
-        if told {
-            let record = freeze(12, Raised, 5);
-            let message = message("f", wire::freeze_message(&record));
-            assert!(known.admit_freeze(&record, message).is_none());
-        }
-        known.end_rebuild(|_, _| false).groundless.len()
-    };
-    assert_eq!(groundless(Raised, false), 1);
-    assert_eq!(groundless(Raised, true), 0);
-    assert_eq!(groundless(Escaped, false), 0);
+fn what_the_engine_recommends_waits_until_it_tells_what_stands() {
+    use FreezeStatus::{Escaped, Raised, Updated};
+    let mut known = after(&[], &[freeze(11, Raised, 4), revision(2, freeze(20, Updated, 5))]);
+    for record in [freeze(11, Raised, 4), freeze(12, Updated, 3), freeze(20, Updated, 5)] {
+        assert_eq!(known.admit_freeze(record), None);
+    }
+    assert_eq!(known.owed_len(), 0);
+    assert!(corrected(&mut known, None).is_empty(), "the engine told what stands");
+    // Live, also after a reorganisation.
+    let third = known.admit_freeze(freeze(19, Escaped, 0));
+    assert_eq!(third, Some(revision(3, freeze(19, Escaped, 0))));
+    let fourth = known.admit_freeze(freeze(20, Updated, 5));
+    assert_eq!(fourth, Some(revision(4, freeze(20, Updated, 5))));
+}
+
+#[test]
+fn what_stands_and_is_not_so_is_put_right_after_the_rebuild() {
+    use FreezeStatus::{Escaped, Raised, Updated};
+    let cases = [
+        // The case was known for earlier blocks now: the same is asked for.
+        (freeze(20, Raised, 5), Some(freeze(19, Updated, 5)), "nothing"),
+        (freeze(20, Escaped, 1), Some(freeze(18, Escaped, 2)), "nothing"),
+        (freeze(20, Raised, 5), Some(freeze(19, Raised, 4)), "recommend"),
+        (freeze(20, Escaped, 0), Some(freeze(19, Raised, 5)), "recommend"),
+        (freeze(20, Raised, 5), None, "withdraw"),
+        (freeze(20, Escaped, 0), None, "nothing"),
+    ];
+    for (standing, present, expected) in cases {
+        let mut known = after(&[], &[standing.clone()]);
+        assert_eq!(known.admit_freeze(freeze(12, Raised, 7)), None);
+        let said = corrected(&mut known, present.as_ref());
+        let name = match said.as_slice() {
+            [] => "nothing",
+            [Correction::Recommend(record)] => {
+                assert_eq!(Some(record), present.map(|record| revision(2, record)).as_ref());
+                "recommend"
+            }
+            [Correction::Withdraw(record)] => {
+                assert_eq!(*record, wire::freeze_message(&standing).value);
+                "withdraw"
+            }
+            _ => "too much",
+        };
+        assert_eq!(name, expected, "{standing:?}");
+        assert_eq!(known.owed_len(), 0);
+        // From then on it goes on from there.
+        let next = known.admit_freeze(freeze(21, Updated, 9)).unwrap();
+        assert_eq!(next.revision, if expected == "nothing" { 2 } else { 3 });
+    }
 }
 
 #[test]
@@ -215,7 +219,7 @@ fn what_was_told_and_stands_is_not_owed() {
     note_alert(&mut known, &alert(2, 8, Final));
     known.owe_alert(alert(1, 7, Final));
     known.owe_alert(alert(3, 9, Final));
-    owe_freeze(&mut known, freeze(20, FreezeStatus::Raised, 5));
+    known.owe_freeze(freeze(20, FreezeStatus::Raised, 5));
     assert_eq!(known.owed_len(), 1);
     let (alerts, freezes) = owed(&mut known);
     assert_eq!((alerts, freezes), (vec![alert(3, 9, Final)], vec![]));
@@ -241,42 +245,32 @@ fn the_last_word_of_each_alert_is_owed() {
 #[test]
 fn what_the_engine_tells_is_never_taken_back() {
     let mut known = after(&[alert(1, 7, Provisional)], &[]);
-    let taken_back = known.end_rebuild(|case, id| case == "a" && id == AlertId([1; 16])).taken_back;
+    let taken_back = known.end_rebuild(|case, id| case == "a" && id == AlertId([1; 16]));
     assert!(taken_back.is_empty());
 }
 
 #[test]
 fn of_an_account_what_came_after_what_stands_is_owed() {
-    use FreezeStatus::{Raised, Updated};
-    let mut known = after(&[], &[]);
-    owe_freeze(&mut known, freeze(11, Raised, 5));
-    owe_freeze(&mut known, freeze(12, Updated, 6));
-    note_freeze(&mut known, &freeze(11, Raised, 5));
-    assert_eq!(owed(&mut known).1, [freeze(12, Updated, 6)]);
-    owe_freeze(&mut known, freeze(13, Updated, 7));
-    note_freeze(&mut known, &freeze(13, Updated, 7));
-    assert_eq!(known.owed_len(), 0);
-    assert!(known.end_rebuild(|_, _| false).groundless.is_empty(), "it was told, and stands");
-}
-
-#[test]
-fn of_an_account_what_came_before_what_stands_is_not_owed() {
     use FreezeStatus::{Escaped, Raised, Updated};
-    // The one who publishes is ahead of the one who stands by.
-    let mut known = after(&[], &[freeze(11, Raised, 5), freeze(13, Escaped, 0)]);
+    let mut known = after(&[], &[]);
+    known.owe_freeze(freeze(11, Raised, 5));
+    known.owe_freeze(freeze(12, Updated, 6));
+    note_freeze(&mut known, &freeze(11, Raised, 5));
+    assert_eq!(owed(&mut known).1, [revision(2, freeze(12, Updated, 6))]);
+    // The one who publishes is ahead of the one who stands by, then behind,
+    // with two records of one block.
+    let mut known = after(&[], &[freeze(11, Raised, 5), revision(2, freeze(13, Escaped, 0))]);
     for record in [freeze(11, Raised, 5), freeze(12, Updated, 6), freeze(13, Escaped, 0)] {
-        owe_freeze(&mut known, record);
+        known.owe_freeze(record);
     }
     assert_eq!(known.owed_len(), 0);
-    owe_freeze(&mut known, freeze(14, Raised, 7));
-    assert_eq!(owed(&mut known).1, [freeze(14, Raised, 7)]);
-    // And behind, with two records of one block.
-    let mut known = after(&[], &[]);
-    for record in [freeze(11, Raised, 5), freeze(11, Updated, 6), freeze(11, Updated, 7)] {
-        owe_freeze(&mut known, record);
+    for record in [freeze(14, Raised, 7), freeze(14, Updated, 8), freeze(14, Updated, 9)] {
+        known.owe_freeze(record);
     }
-    note_freeze(&mut known, &freeze(11, Updated, 6));
-    assert_eq!(owed(&mut known).1, [freeze(11, Updated, 7)]);
+    note_freeze(&mut known, &revision(3, freeze(14, Raised, 7)));
+    note_freeze(&mut known, &revision(4, freeze(14, Updated, 8)));
+    assert_eq!(owed(&mut known).1, [revision(5, freeze(14, Updated, 9))]);
+    assert!(corrected(&mut known, None).is_empty());
 }
 
 #[test]
@@ -285,19 +279,23 @@ fn records_of_another_chain_are_of_no_concern() {
     note_alert(&mut known, &alert(1, 7, Provisional));
     note_freeze(&mut known, &freeze(11, FreezeStatus::Raised, 5));
     assert_eq!((known.alerts(), known.newest()), (0, 0));
-    let corrections = known.end_rebuild(|_, _| false);
-    assert!(corrections.taken_back.is_empty() && corrections.groundless.is_empty());
+    assert!(known.end_rebuild(|_, _| false).is_empty());
+    assert!(known.correct_freezes(|_| Err(())).is_ok(), "nothing is asked");
 }
 
 #[test]
 fn a_checkpoint_keeps_what_stands() {
+    use FreezeStatus::{Raised, Updated};
     let mut known = after(&[alert(1, 7, Final), alert(2, 8, Provisional)], &[]);
+    known.admit_freeze(freeze(11, Raised, 5)).unwrap();
     let mut third = alert(3, 9, Final);
     known.admit_alert(&mut third);
     let bytes = known.image().encode().unwrap();
     let mut again = Published::restore(Chain::Tron, &bytes).unwrap();
     assert_eq!(again.image().encode().unwrap(), bytes);
     assert_eq!(again.admit_alert(&mut third.clone()), None);
+    let next = again.admit_freeze(freeze(12, Updated, 6));
+    assert_eq!(next, Some(revision(2, freeze(12, Updated, 6))));
     let mut settled = alert(2, 8, Final);
     assert_eq!(again.admit_alert(&mut settled), Some(News::Settled));
     assert_eq!(settled.revision, 2);
@@ -312,5 +310,9 @@ fn event_ids_parse() {
     assert_eq!(parse_alert_id(&id), Some((AlertId([10; 16]), 3)));
     assert_eq!(parse_alert_id("0a0b.3"), None);
     assert_eq!(parse_alert_id(&"0a".repeat(16)), None);
-    assert_eq!(parse_freeze_block("tron:TAy1g5.56804883.1a2b3c4d"), Some(56_804_883));
+    assert_eq!(
+        parse_freeze_id(&format!("{}.7", address::format_account(account(3)))),
+        Some((account(3), 7))
+    );
+    assert_eq!(parse_freeze_id("tron:TAy1g5.7"), None);
 }
