@@ -62,7 +62,7 @@ fn judge(plan: &Plan, truth: &Truth, sim: &Sim, fates: &mut [Fate]) -> Verdict {
     }
     let state = sim.state();
     verdict::topics(plan, truth, &state.kafka)?;
-    let owner = state.group.owner().map(|owner| owner.seat);
+    let owner = state.last_owner.map(|owner| owner.seat);
     for (seat, fate) in fates.iter_mut().enumerate() {
         if let Fate::Ended(ended) = fate {
             let engine = &mut ended.pipeline.engine;

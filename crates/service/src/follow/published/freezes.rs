@@ -44,9 +44,9 @@ struct Standing {
 struct Print {
     /// A hash of everything.
     whole: u64,
-    /// A hash of what is asked for: who is to act, how far that is, and what
-    /// each case claims; not the block, nor whether it was told before. Of one
-    /// that is over, how it ended and when it was raised.
+    /// A hash of what is asked for: who is to act, how far that is, since when,
+    /// and what each case claims of how much; not the block, nor whether it was
+    /// told before. Of one that is over, how it ended and when it was raised.
     asks: u64,
 }
 
@@ -173,7 +173,7 @@ impl Freezes {
             owed.into_iter().partition(|(_, record)| waits(record));
         self.owed_at.retain(|account, _| standing.get(account).is_some_and(|told| !told.met));
         self.owed = wait;
-        due.into_values().map(|record| self.publish(record)).collect()
+        due.into_values().filter_map(|record| self.admit(record)).collect()
     }
 
     /// Compares what stands and was never met with what the engine has, and
@@ -245,7 +245,9 @@ impl Print {
             let status = if is_first { FreezeStatus::Raised.name() } else { status };
             let claims = record.claims.iter().map(|claim| (&claim.case, claim.tainted.0));
             let actor = (&record.act_by.kind, &record.act_by.entity, &record.act_by.service_kind);
-            FixedState::default().hash_one((status, actor, claims.collect::<Vec<_>>()))
+            let claims: Vec<_> = claims.collect();
+            let figures = (record.balance, &record.raised_time);
+            FixedState::default().hash_one((status, actor, claims, figures))
         };
         Print { whole, asks }
     }

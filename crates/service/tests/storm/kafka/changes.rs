@@ -61,6 +61,12 @@ impl ChangeLog {
         stored.get(at).filter(|stored| stored.at <= now).cloned()
     }
 
+    /// When the last record comes.
+    pub(crate) fn last(&self) -> Duration {
+        let stored = self.topics.iter().flat_map(|(_, stored)| stored);
+        stored.map(|stored| stored.at).max().unwrap_or_default()
+    }
+
     /// The offset behind all that have come.
     pub(crate) fn end(&self, topic: usize, now: Duration) -> i64 {
         let come = self.topics[topic].1.iter().rev().find(|stored| stored.at <= now);

@@ -67,14 +67,15 @@ impl Group {
         self.owner
     }
 
-    /// Looks at who is there. `moves`: the chain is to change hands.
+    /// Looks at who is there. `moves`: the chain is to change hands. `true` if
+    /// somebody was told anything.
     pub(crate) fn tick(
         &mut self,
         present: &[Option<Presence>],
         now: Duration,
         moves: bool,
         dice: &mut Dice,
-    ) {
+    ) -> bool {
         let of = |life: &Life| present.iter().flatten().find(|presence| presence.life == *life);
         self.put_out(present, now, dice);
         self.admit(present);
@@ -87,12 +88,15 @@ impl Group {
             notice.at <= now
                 && of(&notice.life).is_none_or(|presence| presence.silent_since.is_none())
         };
+        let mut told = false;
         for notice in self.notices.extract_if(.., hears) {
+            told = true;
             if let Some(presence) = of(&notice.life) {
                 presence.duties.set(self.chain, notice.own);
                 presence.duties.set_joined(true);
             }
         }
+        told
     }
 
     fn put_out(&mut self, present: &[Option<Presence>], now: Duration, dice: &mut Dice) {

@@ -89,6 +89,7 @@ impl SimLog {
                 }
                 state.seats[self.life.seat].positions.clone_from(&self.positions);
                 if next.is_none() && state.is_settled() {
+                    state.last_owner = state.last_owner.or(state.group.owner());
                     self.sim.stop.store(true, Ordering::Relaxed);
                 }
                 return Ok(next);

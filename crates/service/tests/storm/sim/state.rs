@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(crate) lull_until: Duration,
     /// Whether old input is deleted.
     pub(crate) retention: bool,
+    /// Whose the chain was when all was settled.
+    pub(crate) last_owner: Option<Life>,
     /// Since when nothing has come.
     pub(crate) quiet_since: Duration,
     pub(crate) trace: bool,
@@ -87,6 +89,7 @@ impl State {
             feed,
             lull_until: Duration::ZERO,
             retention,
+            last_owner: None,
             quiet_since: Duration::ZERO,
             trace: std::env::var_os("USDT_FLOW_STORM_TRACE").is_some(),
             looked: Duration::ZERO,
@@ -152,7 +155,9 @@ impl State {
             self.looked = self.now;
             let moves = self.weather.rebalances(self.now, &mut self.dice);
             self.counts.add("rebalances", u64::from(moves));
-            self.group.tick(&self.presences, self.now, moves, &mut self.dice);
+            if self.group.tick(&self.presences, self.now, moves, &mut self.dice) {
+                self.quiet_since = self.now;
+            }
             self.mind_shelves();
         }
     }
@@ -193,7 +198,7 @@ impl State {
             && self.group.is_settled()
             && self.seats.iter().all(|seat| seat.alive && reaches(&seat.positions))
             && reaches(&committed)
-            && self.now >= self.quiet_since + QUIET
+            && self.now >= self.quiet_since.max(self.kafka.changes.last()) + QUIET
     }
 
     /// When the next record comes.
