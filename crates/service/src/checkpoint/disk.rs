@@ -1,6 +1,8 @@
 //! Named objects, the one seam between checkpoints and what keeps them: a
 //! folder, a bucket, or a simulation that loses power.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 /// Keeps named, immutable objects. A put is atomic and durable when it returns.
 ///
 /// Names are segments of letters, digits and `.`, `_`, `-`, `%`, with `/`
@@ -32,6 +34,12 @@ pub trait Disk: Send + Sync + std::fmt::Debug {
     /// If it may still be there. That there was none may be told as
     /// [`DiskError::NotFound`], and may be no error.
     fn delete(&self, name: &str) -> Result<(), DiskError>;
+
+    /// The time, Unix milliseconds.
+    fn unix_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Why an object could not be kept, read, listed or forgotten.

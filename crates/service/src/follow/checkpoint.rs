@@ -129,6 +129,7 @@ pub(super) fn restore(
     input: &InputConfig,
     settings: &EngineConfig,
     metrics: &Metrics,
+    now: Instant,
 ) -> Result<Option<Restored>, FollowError> {
     let Some(checkpoints) = checkpoints else { return Ok(None) };
     checkpoints.pending = None;
@@ -147,7 +148,7 @@ pub(super) fn restore(
         let records = parts.manifest.records;
         match rebuild(store, parts, config, input, settings) {
             Ok(restored) => {
-                checkpoints.last = Some((Instant::now(), records));
+                checkpoints.last = Some((now, records));
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let (chain, name) = (input.chain, &generation.name);
                 tracing::info!(%chain, name, took_ms, "the state was read from a checkpoint");
@@ -333,15 +334,15 @@ impl<L: Log> Session<'_, '_, L> {
     pub(super) fn copy_on(&mut self) {
         let Some(checkpoints) = &mut self.follower.checkpoints else { return };
         let Some(pending) = checkpoints.pending.take() else { return };
-        let state = &mut self.state;
-        let began = Instant::now();
+        let (state, log) = (&mut self.state, &self.log);
+        let began = log.now();
         let image = loop {
             let image = state.pipeline.engine.continue_image(PAGES);
-            if image.is_some() || began.elapsed() >= COPY_MAX {
+            if image.is_some() || log.now() - began >= COPY_MAX {
                 break image;
             }
         };
-        state.shared.metrics.chain(state.input.chain).waited(Wait::Checkpoint, began.elapsed());
+        state.shared.metrics.chain(state.input.chain).waited(Wait::Checkpoint, log.now() - began);
         let Some(image) = image else {
             checkpoints.pending = Some(pending);
             return;
@@ -437,7 +438,7 @@ fn parts(
         chain: chain.name().to_owned(),
         group_id,
         written_by: env!("CARGO_PKG_VERSION").to_owned(),
-        written_ms: unix_ms(),
+        written_ms: 0,
         records,
         positions,
         outputs: ends.into_iter().map(end).collect(),

@@ -13,7 +13,7 @@ use flow_codec::{AssemblerConfig, Decoded, Decoder};
 use flow_core::{Chain, Effect, EngineConfig};
 
 use super::checkpoint::{self, Restored};
-use super::log::Change;
+use super::log::{Change, StreamEnd};
 use super::outgoing::Outgoing;
 use super::progress::{Progress, Stand};
 use super::published::Published;
@@ -60,6 +60,18 @@ pub(super) struct State<'a> {
     pub(super) weighed_at: Instant,
 }
 
+/// What a session begins with.
+struct Found {
+    pipeline: Pipeline,
+    published: Published,
+    /// Where the partitions stood; none without a checkpoint.
+    stands: Option<Vec<(String, i32, Stand)>>,
+    /// From where on the output topics are to be read.
+    ends: Vec<StreamEnd>,
+    /// What followed from what was learnt since.
+    effects: Vec<Effect>,
+}
+
 /// A session under way.
 pub(super) struct Session<'s, 'a, L> {
     pub(super) follower: &'s mut Follower<'a>,
@@ -99,44 +111,8 @@ impl<'a> Follower<'a> {
     }
 
     fn begin<'s, L: Log>(&'s mut self, log: &'s mut L) -> Result<Session<'s, 'a, L>, FollowError> {
-        let (shared, input) = (self.shared, self.input);
-        let (chain, config) = (input.chain, shared.config);
-        let settings = EngineConfig {
-            revertible: true,
-            defer_late: shared.late_beside,
-            ..config.engine.clone()
-        };
-        let restored = checkpoint::restore(
-            self.checkpoints.as_mut(),
-            config,
-            input,
-            &settings,
-            &shared.metrics,
-        )?;
-        let now_known = self.knowledge(log)?;
-        let window = window(input);
-        let mut effects = Vec::new();
-        let (pipeline, published, stands, ends) = match restored {
-            Some(Restored { engine, assembler, published, stands, ends }) => {
-                let mut pipeline = Pipeline::restore(
-                    engine,
-                    chain,
-                    assembler,
-                    window,
-                    Arc::clone(&shared.metrics),
-                );
-                for event in known_to(&pipeline).changes(&now_known) {
-                    pipeline.learn(event, &mut effects)?;
-                }
-                (pipeline, published, Some(stands), ends)
-            }
-            None => {
-                let archive = checkpoint::archive(config, chain)?;
-                let engine = now_known.engine(settings, archive)?;
-                let pipeline = Pipeline::new(engine, [window; 2], Arc::clone(&shared.metrics));
-                (pipeline, Published::nothing(chain), None, Vec::new())
-            }
-        };
+        let (shared, input, config) = (self.shared, self.input, self.shared.config);
+        let Found { pipeline, published, stands, ends, effects } = self.find(log)?;
         let partitions = log.partitions().to_vec();
         let mut progress = Progress::new(&partitions, input.align);
         let stands = stands.map(|stands| in_order(&partitions, &stands));
@@ -176,6 +152,35 @@ impl<'a> Follower<'a> {
         };
         session.state.tell();
         Ok(session)
+    }
+
+    /// The state to begin with: of the newest checkpoint that can be used, or
+    /// none; with the cases and labels of now.
+    fn find(&mut self, log: &mut impl Log) -> Result<Found, FollowError> {
+        let (shared, input) = (self.shared, self.input);
+        let (chain, config) = (input.chain, shared.config);
+        let settings = EngineConfig {
+            revertible: true,
+            defer_late: shared.late_beside,
+            ..config.engine.clone()
+        };
+        let (checkpoints, metrics) = (self.checkpoints.as_mut(), &shared.metrics);
+        let now = log.now();
+        let restored = checkpoint::restore(checkpoints, config, input, &settings, metrics, now)?;
+        let now_known = self.knowledge(log)?;
+        let (window, metrics) = (window(input), Arc::clone(&shared.metrics));
+        let mut effects = Vec::new();
+        let Some(Restored { engine, assembler, published, stands, ends }) = restored else {
+            let engine = now_known.engine(settings, checkpoint::archive(config, chain)?)?;
+            let pipeline = Pipeline::new(engine, [window; 2], metrics);
+            let (published, ends) = (Published::nothing(chain), Vec::new());
+            return Ok(Found { pipeline, published, stands: None, ends, effects });
+        };
+        let mut pipeline = Pipeline::restore(engine, chain, assembler, window, metrics);
+        for event in known_to(&pipeline).changes(&now_known) {
+            pipeline.learn(event, &mut effects)?;
+        }
+        Ok(Found { pipeline, published, stands: Some(stands), ends, effects })
     }
 
     /// Cases and labels as files and topics have them now; a topic has the last

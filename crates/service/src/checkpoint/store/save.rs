@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use flow_core::Image;
 
@@ -60,12 +60,11 @@ impl CheckpointStore {
     }
 
     fn stamp(&self, manifest: &mut Manifest) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let offsets = manifest.positions.iter().map(|position| position.offset);
         self.chain.name().clone_into(&mut manifest.chain);
         self.group_id.clone_into(&mut manifest.group_id);
         env!("CARGO_PKG_VERSION").clone_into(&mut manifest.written_by);
-        manifest.written_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        manifest.written_ms = self.disk.unix_ms();
         manifest.records = offsets.map(|offset| u64::try_from(offset).unwrap_or(0)).sum();
     }
 

@@ -188,7 +188,7 @@ fn what_stands_and_is_not_so_is_put_right_after_the_rebuild() {
         (freeze(20, Escaped, 0), None, "nothing"),
     ];
     for (standing, present, expected) in cases {
-        let mut known = after(&[], &[standing.clone()]);
+        let mut known = after(&[], std::slice::from_ref(&standing));
         assert_eq!(known.admit_freeze(freeze(12, Raised, 7)), None);
         let said = corrected(&mut known, present.as_ref());
         let name = match said.as_slice() {

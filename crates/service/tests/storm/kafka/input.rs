@@ -16,10 +16,13 @@ pub(crate) struct Letter {
     pub(crate) offset: i64,
 }
 
+/// Offset and value.
+type Entry = (i64, Arc<[u8]>);
+
 struct Partition {
     id: PartitionId,
     /// Offsets and values, oldest first.
-    records: Vec<(i64, Arc<[u8]>)>,
+    records: Vec<Entry>,
     low: i64,
     /// The offset behind the last, be that a record or a marker.
     high: i64,
@@ -86,11 +89,7 @@ impl Input {
     ///
     /// # Errors
     /// If it was deleted.
-    pub(crate) fn read(
-        &self,
-        partition: usize,
-        from: i64,
-    ) -> Result<Option<(i64, Arc<[u8]>)>, &'static str> {
+    pub(crate) fn read(&self, partition: usize, from: i64) -> Result<Option<Entry>, &'static str> {
         let partition = &self.partitions[partition];
         if from < partition.low {
             return Err("the records were deleted before they were read");

@@ -12,6 +12,9 @@ use usdt_flow::checkpoint::{CheckpointStore, Disk, DiskError};
 
 use super::{Life, Place, Sim, State, Strike};
 
+/// What its clock shows in the beginning, Unix milliseconds.
+const START_MS: u64 = 1_767_225_600_000;
+
 /// A disk, which outlives processes.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
@@ -100,6 +103,11 @@ impl Disk for SimDisk {
         drop(state);
         // What strikes now strikes behind it.
         self.enter(Place::PutDone, "write", name).map(drop)
+    }
+
+    fn unix_ms(&self) -> u64 {
+        let now = self.sim.state().now;
+        START_MS + u64::try_from(now.as_millis()).expect("minutes")
     }
 
     fn get(&self, name: &str) -> Result<Vec<u8>, DiskError> {
