@@ -34,7 +34,7 @@ fn seed() -> u64 {
 }
 
 /// What was told is what an uncrashed run tells, each once and in order.
-fn assert_as_uncrashed(service: &Service<'_>, expected: &Replayed) {
+pub(crate) fn assert_as_uncrashed(service: &Service<'_>, expected: &Replayed) {
     for table in ["taint.csv", "cases.csv", "services.csv"] {
         assert_eq!(service.table(table), expected.table(table), "{table}");
     }
@@ -50,7 +50,7 @@ fn assert_told(service: &Service<'_>, expected: &Replayed) {
 
 /// A service whose alerts are final at once, so that its records are those of a
 /// replay; with small segments, so that checkpoints refer to some.
-fn steady<'a>(broker: &'a Broker, folder: &'a Folder, name: &str) -> Service<'a> {
+pub(crate) fn steady<'a>(broker: &'a Broker, folder: &'a Folder, name: &str) -> Service<'a> {
     let mut service = Service::new(broker, folder, name);
     service.tron_final(&["contractevent"]);
     service.set("[history]\nsegment_transfers = 2000\n");

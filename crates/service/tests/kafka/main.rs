@@ -10,6 +10,7 @@ mod bench;
 mod broker;
 mod faults;
 mod late;
+mod outage;
 mod reorg;
 mod service;
 mod told;

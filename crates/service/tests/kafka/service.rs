@@ -84,6 +84,7 @@ pub(crate) struct Service<'a> {
     inputs: String,
     settings: String,
     instance: Option<String>,
+    state: Option<PathBuf>,
     out: tempfile::TempDir,
 }
 
@@ -93,7 +94,7 @@ impl<'a> Service<'a> {
         let prefix = format!("test.{name}.{now}.{}", std::process::id());
         let out = tempfile::tempdir().unwrap();
         let (inputs, settings) = (String::new(), String::new());
-        Service { broker, folder, prefix, inputs, settings, instance: None, out }
+        Service { broker, folder, prefix, inputs, settings, instance: None, state: None, out }
     }
 
     pub(crate) fn tron(&mut self, topics: &[&str]) -> &mut Self {
@@ -156,9 +157,14 @@ impl<'a> Service<'a> {
         path
     }
 
+    /// Has it keep its checkpoints in a folder there.
+    pub(crate) fn keep_state_in(&mut self, folder: &Path) {
+        self.state = Some(folder.join("state"));
+    }
+
     /// Where its checkpoints lie.
     pub(crate) fn state(&self) -> PathBuf {
-        self.out.path().join("state")
+        self.state.clone().unwrap_or_else(|| self.out.path().join("state"))
     }
 
     /// Forgets all checkpoints, so that the next session begins at the

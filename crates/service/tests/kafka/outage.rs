@@ -1,0 +1,210 @@
+//! A broker that goes away, a broker that stands still, and a disk that fills,
+//! under the running service.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::broker::{Broker, Feed};
+use crate::faults::{assert_as_uncrashed, steady};
+use crate::service::{Folder, replay};
+use crate::{CASES, SLICE, contract_events, slice};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/dev/kafka.sh");
+
+/// Shorter than the broker stands still, so that it aborts what was begun.
+const TRANSACTION_TIMEOUT: &str = "[kafka.producer]\n\"transaction.timeout.ms\" = \"4000\"\n";
+
+/// A broker of one test's own, which may do with it as it likes.
+struct OwnBroker {
+    dir: tempfile::TempDir,
+    broker: Broker,
+}
+
+impl OwnBroker {
+    /// `None` where there is no broker at all, or it runs in a container.
+    fn start() -> Option<OwnBroker> {
+        Broker::get()?;
+        if std::env::var_os("USDT_FLOW_KAFKA_DOCKER").is_some_and(|wanted| wanted == "1") {
+            eprintln!("skipped: a broker in a container is not stopped and continued");
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let servers = script("start", dir.path());
+        Some(OwnBroker { dir, broker: Broker { servers } })
+    }
+
+    fn stop(&self) {
+        script("stop", self.dir.path());
+    }
+
+    fn start_again(&self) {
+        assert_eq!(script("start", self.dir.path()), self.broker.servers);
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.dir.path().join("kafka.pid")).unwrap();
+        let sent = Command::new("kill").args([&format!("-{name}"), pid.trim()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for OwnBroker {
+    fn drop(&mut self) {
+        // It may stand still.
+        let pid = std::fs::read_to_string(self.dir.path().join("kafka.pid")).unwrap_or_default();
+        let continued = Command::new("kill").args(["-CONT", pid.trim()]).output();
+        let stopped = continued.and_then(|_| kafka("stop", self.dir.path()).output());
+        if let Err(error) = stopped {
+            eprintln!("the broker in {} was not ended: {error}", self.dir.path().display());
+        }
+    }
+}
+
+fn kafka(command: &str, dir: &Path) -> Command {
+    let mut kafka = Command::new("bash");
+    kafka.args([SCRIPT, command, "--dir"]).arg(dir).env("KAFKA_HEAP_OPTS", "-Xmx400m");
+    // What ends the tests does not end the broker under them.
+    kafka.process_group(0);
+    kafka
+}
+
+fn script(command: &str, dir: &Path) -> String {
+    let done = kafka(command, dir).stderr(Stdio::piped()).output().unwrap();
+    assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_broker_that_restarts_and_one_that_stands_still_lose_and_double_nothing() {
+    let Some(own) = OwnBroker::start() else { return };
+    let folder = Folder::new(CASES);
+    let expected = replay(&folder, &[SLICE]);
+    let mut service = steady(&own.broker, &folder, "outage");
+    service.set(TRANSACTION_TIMEOUT);
+    let mut running = service.start();
+    running.wait_until_ready();
+    let records = contract_events(&slice());
+    let feed = Feed::start(&own.broker, &service.topic("contractevent"), &records, 25_000);
+    running.wait_for_metric("usdt_flow_alerts_total{rule=\"first_receipt\"} ", 10);
+
+    own.stop();
+    std::thread::sleep(Duration::from_secs(2));
+    own.start_again();
+    let commits = running.metric("usdt_flow_commits_total ").unwrap();
+    running.wait_for_metric("usdt_flow_commits_total ", commits + 5);
+
+    own.signal("STOP");
+    std::thread::sleep(Duration::from_secs(9));
+    own.signal("CONT");
+    let commits = running.metric("usdt_flow_commits_total ").unwrap();
+    running.wait_for_metric("usdt_flow_commits_total ", commits + 5);
+
+    feed.finish();
+    let (status, log) = running.terminate();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("Kafka is away"), "{log}");
+    service.run_until_end();
+    assert_as_uncrashed(&service, &expected);
+}
+
+/// A file system of a few megabytes.
+struct Tmpfs {
+    path: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl Tmpfs {
+    /// `None` where this process may not mount one.
+    fn mount(megabytes: u32) -> Option<Tmpfs> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("small");
+        std::fs::create_dir(&path).unwrap();
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(&path)
+            .stderr(Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Tmpfs { path, _dir: dir });
+        }
+        eprintln!("skipped: a tmpfs can be mounted by root only");
+        None
+    }
+
+    /// Leaves no byte free.
+    fn fill(&self) {
+        let filler = vec![0; 64 * 1024];
+        let mut file = std::fs::File::create(self.path.join("filler")).unwrap();
+        while std::io::Write::write_all(&mut file, &filler).is_ok() {}
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.path.join("filler")).unwrap();
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        // Lazily: a process that is ending may still have a file open there.
+        let done = Command::new("umount").arg("-l").arg(&self.path).status();
+        if !done.is_ok_and(|status| status.success()) {
+            eprintln!("{} stays mounted", self.path.display());
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_stops_checkpoints_and_nothing_else() {
+    let Some(broker) = Broker::get() else { return };
+    let Some(disk) = Tmpfs::mount(8) else { return };
+    let folder = Folder::new(CASES);
+    let expected = replay(&folder, &[SLICE]);
+    let mut service = steady(&broker, &folder, "full");
+    service.keep_state_in(&disk.path);
+    let mut running = service.start();
+    running.wait_until_ready();
+    let records = contract_events(&slice());
+    let feed = Feed::start(&broker, &service.topic("contractevent"), &records, 15_000);
+    let kept = "usdt_flow_checkpoints_total{chain=\"tron\"} ";
+    running.wait_for_metric(kept, 2);
+
+    disk.fill();
+    running.wait_for_metric("usdt_flow_checkpoint_failures_total{chain=\"tron\"} ", 2);
+    let alerts = service.alerts().len();
+    service.wait_for_alerts(|told| told.len() > alerts);
+    assert!(running.log().contains("a checkpoint could not be kept"), "{}", running.log());
+
+    disk.make_room();
+    let before = running.metric(kept).unwrap();
+    running.wait_for_metric(kept, before + 1);
+    feed.finish();
+    running.kill();
+    let mut again = service.start();
+    again.wait_until_ready();
+    let (status, log) = again.terminate();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("the state was read from a checkpoint"), "{log}");
+    service.run_until_end();
+    assert_as_uncrashed(&service, &expected);
+}
+
+#[test]
+fn a_history_folder_without_room_ends_the_service_and_loses_nothing() {
+    let Some(broker) = Broker::get() else { return };
+    let Some(disk) = Tmpfs::mount(4) else { return };
+    let folder = Folder::new(CASES);
+    let expected = replay(&folder, &[SLICE]);
+    let mut service = steady(&broker, &folder, "nohistory");
+    let dir = disk.path.join("history");
+    service.set(&format!("dir = {:?}\n", dir.to_str().unwrap()));
+    broker.produce(&service.topic("contractevent"), &contract_events(&slice()));
+    disk.fill();
+    let log = service.run_and_fail();
+    assert!(log.contains("No space left on device") && log.contains("history"), "{log}");
+    disk.make_room();
+    service.run_until_end();
+    assert_as_uncrashed(&service, &expected);
+}
