@@ -155,7 +155,19 @@ impl Broker {
     }
 }
 
-/// Records that come at a steady rate while a test goes on.
+impl Broker {
+    /// Waits until the group has committed so many records of partition 0.
+    pub(crate) fn wait_until_committed(&self, group: &str, topic: &str, records: usize) {
+        let began = Instant::now();
+        while self.committed(group, topic) < records {
+            assert!(began.elapsed() < PATIENCE, "{group} never came to the end of {topic}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// Records that come at a steady rate while a test goes on, each once and in
+/// order whatever becomes of the broker.
 pub(crate) struct Feed {
     thread: std::thread::JoinHandle<()>,
 }
@@ -166,7 +178,12 @@ impl Feed {
         let (client, topic) = (broker.client(), topic.to_owned());
         let records = records.to_vec();
         let thread = std::thread::spawn(move || {
-            let producer: BaseProducer = client.clone().set("linger.ms", "5").create().unwrap();
+            let producer: BaseProducer = client
+                .clone()
+                .set("enable.idempotence", "true")
+                .set("linger.ms", "5")
+                .create()
+                .unwrap();
             let began = Instant::now();
             let total = records.len() as u64;
             for (at, record) in records.iter().enumerate() {

@@ -120,6 +120,13 @@ impl<'a> Service<'a> {
         self
     }
 
+    /// Has blocks wait for longer in a silence: whoever writes takes a while to
+    /// find a broker that was away.
+    pub(crate) fn flush_after_ms(&mut self, ms: u64) {
+        let changed = format!("idle_flush_ms = {ms}");
+        self.inputs = self.inputs.replace("idle_flush_ms = 1000", &changed);
+    }
+
     /// Names the instance, so that the group knows it again.
     pub(crate) fn instance(&mut self, id: &str) {
         self.instance = Some(id.to_owned());
@@ -347,6 +354,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the service said:\n{}", self.log());
+        }
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             self.kill();
         }
