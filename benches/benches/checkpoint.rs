@@ -1,6 +1,7 @@
 //! An image of an engine with a long past: how long the stream waits while it is
-//! begun and while its pages are copied, how long it takes to encode it, and to
-//! restore an engine from it.
+//! begun and while its pages are copied, how long it takes to encode it, to
+//! restore an engine from it, and to restart: to read image and segments from
+//! files, compare them with all their checksums, and restore the engine.
 //!
 //! One case of a hub's, traced from the first event; what can be reverted is in
 //! the journal. `FLOW_BENCH_TRANSFERS` sets the length of the past.
@@ -8,11 +9,12 @@
 mod long_past;
 
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use flow_core::{Engine, EngineConfig, EngineImage, Image, MemoryArchive};
+use flow_core::{Engine, EngineConfig, EngineImage, Image, MemoryArchive, verify_segment};
 use long_past::{case, played, transfers};
 
 fn config() -> EngineConfig {
@@ -37,6 +39,51 @@ fn imaged(engine: &mut Engine) -> EngineImage {
         if let Some(image) = whole {
             println!("{pages} pages, the slowest in {slowest:?}");
             return image;
+        }
+    }
+}
+
+/// Image and segments in files, as a folder of checkpoints keeps them.
+struct Folder {
+    path: PathBuf,
+    segments: usize,
+}
+
+impl Folder {
+    fn of(image: &EngineImage, bytes: &[u8]) -> Folder {
+        let path = std::env::temp_dir().join(format!("usdt-flow-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
+        let folder = Folder { path, segments: image.segments().len() };
+        std::fs::write(folder.path.join("image"), bytes).expect("there is room");
+        for segment in image.segments() {
+            let mut bytes = vec![0; usize::try_from(segment.bytes).expect("it was in memory")];
+            segment.image.read_at(0, &mut bytes).expect("it is whole");
+            std::fs::write(folder.segment(segment.number), bytes).expect("there is room");
+        }
+        folder
+    }
+
+    fn segment(&self, number: usize) -> PathBuf {
+        self.path.join(number.to_string())
+    }
+
+    fn restart(&self) -> Engine {
+        let bytes = std::fs::read(self.path.join("image")).expect("it was just written");
+        let segment = |number| {
+            let bytes = std::fs::read(self.segment(number)).expect("it was just written");
+            let image: Arc<dyn Image> = Arc::new(bytes);
+            verify_segment(Arc::clone(&image)).expect("it is whole");
+            image
+        };
+        let segments: Vec<Arc<dyn Image>> = (0..self.segments).map(segment).collect();
+        Engine::restore(config(), Box::new(MemoryArchive), segments, &bytes).expect("it is whole")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            eprintln!("{} stays: {error}", self.path.display());
         }
     }
 }
@@ -82,6 +129,10 @@ fn image(c: &mut Criterion) {
     });
     group.bench_function("restore", |bencher| {
         bencher.iter_with_large_drop(|| black_box(restored(&image, &bytes)));
+    });
+    let folder = Folder::of(&image, &bytes);
+    group.bench_function("restart", |bencher| {
+        bencher.iter_with_large_drop(|| black_box(folder.restart()));
     });
     group.finish();
 }
