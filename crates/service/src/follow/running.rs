@@ -44,6 +44,9 @@ const SURVEY_PAUSE: Duration = Duration::from_millis(50);
 /// The same while blocks wait to be final.
 const FINALITY_PAUSE: Duration = Duration::from_millis(500);
 
+/// The same after a question that was not answered.
+const ANSWER_PAUSE: Duration = Duration::from_secs(1);
+
 /// How often a batch that was aborted for certain is tried.
 const COMMIT_TRIES: u32 = 5;
 
@@ -53,11 +56,13 @@ impl<L: Log> Session<'_, '_, L> {
         self.mind_duty()?;
         let took = self.poll()?;
         let now = self.log.now();
-        let asks = std::mem::take(&mut self.ask);
         let since = now.saturating_duration_since(self.surveyed_at);
+        // A broker that did not answer is not asked at once again.
+        let rested = !self.unanswered || since >= ANSWER_PAUSE;
+        let asks = std::mem::take(&mut self.ask) && rested;
         let waits = (since >= SURVEY_PAUSE && self.state.progress.is_survey_due(now))
             || (since >= FINALITY_PAUSE && self.state.is_finality_held());
-        if asks || waits {
+        if asks || (waits && rested) {
             self.listen(now)?;
         }
         self.copy_on();
@@ -106,7 +111,9 @@ impl<L: Log> Session<'_, '_, L> {
             return Ok(());
         }
         self.surveyed_at = now;
-        match self.survey(now) {
+        let answer = self.survey(now);
+        self.unanswered = answer.is_err();
+        match answer {
             Ok(true) => self.state.idle(),
             Ok(false) => self.state.advance(),
             Err(error) => {

@@ -83,6 +83,8 @@ pub(super) struct Session<'s, 'a, L> {
     pub(super) ask: bool,
     /// When it was asked last.
     pub(super) surveyed_at: Instant,
+    /// Whether it did not answer then.
+    pub(super) unanswered: bool,
     /// By partition: a position from which nothing stood up to that end.
     pub(super) empty: Vec<(i64, i64)>,
 }
@@ -148,6 +150,7 @@ impl<'a> Follower<'a> {
             asked_at: now,
             ask: false,
             surveyed_at: now,
+            unanswered: false,
             empty: Vec::new(),
         };
         session.state.tell();

@@ -115,7 +115,7 @@ impl Publisher {
         }
         failpoint::hit("drained");
         // Messages are drained, so the flush inside commit has nothing to wait for.
-        self.retry(|| self.producer.commit_transaction(rdkafka::util::Timeout::Never))?;
+        self.retry(|| self.producer.commit_transaction(INIT_MAX))?;
         Ok(began.elapsed())
     }
 
@@ -198,14 +198,13 @@ impl Publisher {
         CommitError::Open(anyhow::Error::new(error).context("the outcome of a transaction is open"))
     }
 
-    /// Ends the transaction without a trace, if the brokers say so.
+    /// Ends the transaction without a trace, if the brokers say so. A producer
+    /// that lost a message on its way has lost count of what the brokers have:
+    /// it can take very long to find its place again, so a new one is made.
     fn abort(&self, error: anyhow::Error) -> CommitError {
-        let purged = rdkafka::producer::PurgeConfig::default().queue().inflight();
-        self.producer.purge(purged);
-        let began = Instant::now();
-        while self.producer.in_flight_count() > 0 && began.elapsed() < DRAIN_MAX {
-            self.producer.poll(Duration::ZERO);
-            std::thread::sleep(DRAIN_PAUSE);
+        let lost = self.producer.context().failed.load(Ordering::Relaxed);
+        if lost || self.producer.in_flight_count() > 0 {
+            return CommitError::Open(error.context("outputs were lost on their way"));
         }
         match self.producer.abort_transaction(DRAIN_MAX) {
             Ok(()) => CommitError::Aborted(error.context("a transaction was aborted")),
