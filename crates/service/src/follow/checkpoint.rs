@@ -383,6 +383,10 @@ impl<L: Log> Session<'_, '_, L> {
             }
             Err(error) => {
                 metrics.chain(chain).checkpoint_failures.inc();
+                // Nothing new need come for another try.
+                if let Some(checkpoints) = &mut self.follower.checkpoints {
+                    checkpoints.last = checkpoints.last.map(|(at, _)| (at, 0));
+                }
                 let error = anyhow::Error::new(error);
                 tracing::error!(%chain, "a checkpoint could not be kept: {error:#}; those before it stand, and the next is tried in its time");
             }

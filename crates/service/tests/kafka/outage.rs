@@ -159,6 +159,7 @@ impl Drop for Tmpfs {
 }
 
 #[test]
+#[ignore = "takes a minute; run with --ignored"]
 fn a_full_disk_stops_checkpoints_and_nothing_else() {
     let Some(broker) = Broker::get() else { return };
     let Some(disk) = Tmpfs::mount(8) else { return };
