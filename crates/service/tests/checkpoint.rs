@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
@@ -19,8 +19,11 @@ mod folder;
 #[path = "shared/slice.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod slice;
+#[path = "shared/tmpfs.rs"]
+mod tmpfs;
 
 use folder::Folder;
+use tmpfs::Tmpfs;
 
 fn store(folder: &Path) -> CheckpointStore {
     let disk = ObjectDisk::open(folder.to_str().unwrap(), &S3Options::default()).unwrap();
@@ -147,30 +150,6 @@ fn a_bucket_that_cannot_be_reached_is_told_without_secrets() {
     assert!(with.contains("check that the store runs"), "{with}");
     assert!(with.contains("Connection refused"), "{with}");
     assert!(!with.contains("AKIAHUNTER") && !with.contains("hunter2"), "{with}");
-}
-
-/// A file system of so many MiB, while it lives.
-struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    /// `None`, and a line that says so, where mounting is not allowed.
-    fn mount(at: &Path, mebibytes: u32) -> Option<Tmpfs> {
-        std::fs::create_dir(at).unwrap();
-        let size = format!("size={mebibytes}m");
-        let mut mount = Command::new("mount");
-        let mounted = mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Tmpfs(at.to_owned()));
-        }
-        eprintln!("SKIPPED: a file system of its own cannot be mounted, which takes root");
-        None
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        Command::new("umount").arg(&self.0).status().expect("umount is where mount was");
-    }
 }
 
 /// Bytes that do not pack.

@@ -153,9 +153,7 @@ impl Broker {
         let offset = committed.find_partition(topic, 0).unwrap().offset();
         offset.to_raw().and_then(|offset| usize::try_from(offset).ok()).unwrap_or(0)
     }
-}
 
-impl Broker {
     /// Waits until the group has committed so many records of partition 0.
     pub(crate) fn wait_until_committed(&self, group: &str, topic: &str, records: usize) {
         let began = Instant::now();

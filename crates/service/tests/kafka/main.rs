@@ -13,6 +13,8 @@ mod late;
 mod outage;
 mod reorg;
 mod service;
+#[path = "../shared/tmpfs.rs"]
+mod tmpfs;
 mod told;
 
 use broker::Broker;

@@ -39,6 +39,10 @@ impl Folder {
         path.to_str().unwrap().to_owned()
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        self.path.path()
+    }
+
     fn cases(&self) -> PathBuf {
         self.path.path().join("cases.json")
     }
