@@ -231,14 +231,13 @@ impl Pipeline {
 
     /// Blocks of the chain below this one are final, as far as is known.
     pub fn final_below(&self, chain: Chain) -> u64 {
-        let last = self.assemblers[chain.index()].final_by_now();
-        last.map_or(0, |number| number.saturating_add(1))
+        below(self.assemblers[chain.index()].final_by_now())
     }
 
-    /// The last block of the chain that records tell to be final, or that lies
-    /// deep enough.
-    pub fn told_final(&self, chain: Chain) -> Option<u64> {
-        self.assemblers[chain.index()].told_final()
+    /// Blocks of the chain below this one are told to be final, or lie deep
+    /// enough.
+    pub fn told_final_below(&self, chain: Chain) -> u64 {
+        below(self.assemblers[chain.index()].told_final())
     }
 
     /// No block of the chain from that one on is final, whatever records tell.
@@ -333,6 +332,11 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// The first block above that one, of all if there is none.
+fn below(last: Option<u64>) -> u64 {
+    last.map_or(0, |number| number.saturating_add(1))
 }
 
 /// Moves word of finality ahead of the blocks that it may speak of, but not

@@ -88,8 +88,9 @@ pub fn freeze_message(recommendation: &FreezeRecommendation) -> Message {
 }
 
 /// The withdrawal, as of a block, of a recommendation of which only the
-/// published value is left: the next revision. The balance is that of the published record. `None`
-/// if the value is no recommendation or is a withdrawal already.
+/// published value is left: the next revision. The balance is that of the
+/// published record. `None` if the value is no recommendation or is a withdrawal
+/// already.
 pub fn withdrawal(json: &[u8], block: u64, timestamp_ms: u64) -> Option<Message> {
     let mut record: FreezeRecord = serde_json::from_slice(json).ok()?;
     let chain = Chain::from_name(&record.chain)?;

@@ -37,9 +37,14 @@ pub trait Disk: Send + Sync + std::fmt::Debug {
 
     /// The time, Unix milliseconds.
     fn unix_ms(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        unix_ms()
     }
+}
+
+/// The time by this machine's clock, Unix milliseconds.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Why an object could not be kept, read, listed or forgotten.

@@ -35,6 +35,7 @@ mod writer;
 mod faulty;
 
 pub use container::{Damage, Parts};
+pub(crate) use disk::unix_ms;
 pub use disk::{Disk, DiskError};
 pub use manifest::{Manifest, OutputPosition, Position, SegmentName};
 pub use name::{Generation, scope};

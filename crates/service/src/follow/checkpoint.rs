@@ -9,7 +9,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use flow_codec::{Assembler, AssemblerImage};
@@ -25,7 +25,7 @@ use super::session::{Session, window};
 use super::{FollowError, PartitionId};
 use crate::checkpoint::{
     CheckpointStore, CheckpointWriter, Disk, Generation, Manifest, ObjectDisk, OutputPosition,
-    Parts, Position, SegmentName, Segments, StoreError, WriteError,
+    Parts, Position, SegmentName, Segments, StoreError, WriteError, unix_ms,
 };
 use crate::config::{CheckpointConfig, Config, InputConfig, OutputConfig};
 use crate::failpoint;
@@ -349,10 +349,9 @@ impl<L: Log> Session<'_, '_, L> {
         };
         failpoint::hit("checkpoint_copied");
         let config = state.shared.config;
-        let (chain, group_id) = (state.input.chain, config.kafka.group_id.clone());
         let output = config.output.clone();
         checkpoints.writing_since = Some(pending.began);
-        let job = move || parts(image, pending, chain, group_id, &output);
+        let job = move || parts(image, pending, &output);
         checkpoints.writer.try_start(Box::new(job));
         if checkpoints.inline {
             let saved = checkpoints.writer.wait();
@@ -403,17 +402,11 @@ impl<L: Log> Session<'_, '_, L> {
     }
 }
 
-fn unix_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Encodes a checkpoint; on the writer's thread.
+/// Encodes a checkpoint; on the writer's thread. Whose it is, and when it is
+/// written, the store knows.
 fn parts(
     image: EngineImage,
     pending: Pending,
-    chain: Chain,
-    group_id: String,
     output: &OutputConfig,
 ) -> anyhow::Result<(Parts, Segments)> {
     let Pending { assembler, published, stands, ends, .. } = pending;
@@ -432,22 +425,16 @@ fn parts(
         newest_block: Some(stand.newest_block),
     };
     let positions: Vec<Position> = stands.into_iter().map(position).collect();
-    let records = positions.iter().map(|at| u64::try_from(at.offset).unwrap_or(0)).sum();
     let end = |end: StreamEnd| OutputPosition {
         topic: topic_of(output, end.stream),
         partition: end.number,
         offset: end.offset,
     };
     let manifest = Manifest {
-        chain: chain.name().to_owned(),
-        group_id,
-        written_by: env!("CARGO_PKG_VERSION").to_owned(),
-        written_ms: 0,
-        records,
         positions,
         outputs: ends.into_iter().map(end).collect(),
         segments: segments.iter().map(|(name, _)| *name).collect(),
-        assembler: None,
+        ..Manifest::default()
     };
     let mut parts = Parts { manifest, ..Parts::default() };
     image.encode(&mut parts.engine);

@@ -59,10 +59,10 @@ impl<L: Log> Session<'_, '_, L> {
         let since = now.saturating_duration_since(self.surveyed_at);
         // A broker that did not answer is not asked at once again.
         let rested = !self.unanswered || since >= ANSWER_PAUSE;
-        let asks = std::mem::take(&mut self.ask) && rested;
+        let asks = std::mem::take(&mut self.ask);
         let waits = (since >= SURVEY_PAUSE && self.state.progress.is_survey_due(now))
             || (since >= FINALITY_PAUSE && self.state.is_finality_held());
-        if asks || (waits && rested) {
+        if rested && (asks || waits) {
             self.listen(now)?;
         }
         self.copy_on();
@@ -129,8 +129,7 @@ impl<L: Log> Session<'_, '_, L> {
     fn survey(&mut self, now: Instant) -> anyhow::Result<bool> {
         let Session { log, state, empty, .. } = self;
         let ends: Vec<i64> = log.bounds()?.into_iter().map(|(_, end)| end).collect();
-        let told_final = state.pipeline.told_final(state.input.chain);
-        let final_below = told_final.map_or(0, |last| last.saturating_add(1));
+        let final_below = state.pipeline.told_final_below(state.input.chain);
         let mut all = true;
         empty.resize(ends.len(), (0, 0));
         for (partition, end) in ends.iter().copied().enumerate() {
@@ -372,9 +371,9 @@ impl State<'_> {
 
     /// Whether more would be final, had the partitions been read to their ends.
     fn is_finality_held(&self) -> bool {
-        let told = self.pipeline.told_final(self.chain());
+        let told_below = self.pipeline.told_final_below(self.chain());
         let from = self.progress.not_final_from(self.input.finality_blocks);
-        self.progress.caught_up() && told.is_some_and(|last| last >= from)
+        self.progress.caught_up() && told_below > from
     }
 
     /// Applies every block that is held.

@@ -164,8 +164,8 @@ impl Log for KafkaLog<'_> {
 
     fn is_empty_from(&mut self, partition: usize, offset: i64) -> anyhow::Result<bool> {
         let id = &self.partitions[partition];
-        let prober = match self.prober.take() {
-            Some(prober) => self.prober.insert(prober),
+        let prober = match &self.prober {
+            Some(prober) => prober,
             None => self.prober.insert(Prober::open(&self.config.kafka)?),
         };
         prober.is_empty_from(&id.topic, id.number, offset)

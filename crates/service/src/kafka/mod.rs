@@ -55,6 +55,16 @@ fn consumer(kafka: &KafkaConfig) -> ClientConfig {
     config
 }
 
+/// A consumer that is in no group, and is told where a partition ends.
+fn reading_consumer(kafka: &KafkaConfig) -> ClientConfig {
+    let mut config = consumer(kafka);
+    // One without a group still needs a group id to be made.
+    config
+        .set("group.id", format!("{}-reader", kafka.group_id))
+        .set("enable.partition.eof", "true");
+    config
+}
+
 /// Whether an error passes by itself while librdkafka reconnects.
 fn is_transient(error: &KafkaError) -> bool {
     use rdkafka::types::RDKafkaErrorCode::{

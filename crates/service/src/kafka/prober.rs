@@ -23,12 +23,8 @@ pub(super) struct Prober {
 
 impl Prober {
     pub(super) fn open(kafka: &KafkaConfig) -> anyhow::Result<Prober> {
-        let mut config = super::consumer(kafka);
-        // A consumer without a group still needs a group id to be made.
-        config
-            .set("group.id", format!("{}-reader", kafka.group_id))
-            .set("enable.partition.eof", "true")
-            .set("fetch.wait.max.ms", "10");
+        let mut config = super::reading_consumer(kafka);
+        config.set("fetch.wait.max.ms", "10");
         let consumer = config.create().context("cannot make a Kafka consumer")?;
         Ok(Prober { consumer })
     }

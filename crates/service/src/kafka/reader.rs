@@ -51,12 +51,8 @@ impl TopicReader {
         topic: &str,
         offsets: &[(i32, i64)],
     ) -> anyhow::Result<TopicReader> {
-        let mut config = super::consumer(kafka);
-        // A consumer without a group still needs a group id to be made.
-        config
-            .set("group.id", format!("{}-reader", kafka.group_id))
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "earliest");
+        let mut config = super::reading_consumer(kafka);
+        config.set("auto.offset.reset", "earliest");
         let consumer: BaseConsumer = config.create().context("cannot make a Kafka consumer")?;
         let partitions = partitions(&consumer, topic)?;
         let mut assignment = TopicPartitionList::new();

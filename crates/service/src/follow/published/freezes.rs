@@ -23,7 +23,7 @@ use hashbrown::HashMap;
 pub(super) struct Freezes {
     standing: HashMap<AccountKey, Standing, FixedState>,
     /// In the order in which they were told.
-    owed: BTreeMap<u64, FreezeRecommendation>,
+    owed: BTreeMap<u64, (Print, FreezeRecommendation)>,
     owed_at: HashMap<AccountKey, Vec<u64>, FixedState>,
     told: u64,
 }
@@ -74,8 +74,8 @@ pub(in crate::follow) enum Correction {
 }
 
 impl Freezes {
-    /// A record was published; of the account, or of none that can be read.
-    /// Returns its block.
+    /// A record for the account was published. Returns its block, 0 of one that
+    /// cannot be read.
     pub(super) fn note(&mut self, account: AccountKey, revision: u32, record: &[u8]) -> u64 {
         let known = self.standing.get(&account).map_or(0, |standing| standing.revision);
         let read: Option<FreezeRecord> = serde_json::from_slice(record).ok();
@@ -95,10 +95,7 @@ impl Freezes {
     /// Whether that is owed; it and what was told before it are owed no longer.
     fn confirm(&mut self, account: AccountKey, print: Print) -> bool {
         let Some(places) = self.owed_at.get_mut(&account) else { return false };
-        let is_it = |at: &u64| {
-            let owed = self.owed.get(at).map(|owed| Print::of(FreezeRecord::from(owed)));
-            owed.is_some_and(|owed| owed.whole == print.whole)
-        };
+        let is_it = |at: &u64| self.owed.get(at).is_some_and(|(owed, _)| owed.whole == print.whole);
         let Some(place) = places.iter().rposition(is_it) else { return false };
         for at in places.drain(..=place) {
             self.owed.remove(&at);
@@ -110,12 +107,12 @@ impl Freezes {
     }
 
     /// Looks at what the engine told beside what stands.
-    fn place(&mut self, record: &FreezeRecommendation) -> Place {
-        let Some(standing) = self.standing.get_mut(&record.account) else { return Place::Due };
-        if standing.print.whole == Print::of(FreezeRecord::from(record)).whole {
+    fn place(&mut self, account: AccountKey, print: Print) -> Place {
+        let Some(standing) = self.standing.get_mut(&account) else { return Place::Due };
+        if standing.print.whole == print.whole {
             standing.met = true;
             standing.record = Vec::new();
-            self.forget(record.account);
+            self.forget(account);
             return Place::Stands;
         }
         if standing.met { Place::Due } else { Place::Early }
@@ -129,37 +126,45 @@ impl Freezes {
 
     /// What the engine told is owed, unless it stands.
     pub(super) fn owe(&mut self, record: FreezeRecommendation) {
-        if self.place(&record) != Place::Stands {
-            self.push(record);
+        let print = Print::of(FreezeRecord::from(&record));
+        if self.place(record.account, print) != Place::Stands {
+            self.push(print, record);
         }
     }
 
-    fn push(&mut self, record: FreezeRecommendation) {
+    fn push(&mut self, print: Print, record: FreezeRecommendation) {
         self.told += 1;
         self.owed_at.entry(record.account).or_default().push(self.told);
-        self.owed.insert(self.told, record);
+        self.owed.insert(self.told, (print, record));
     }
 
     /// What the engine told, with its revision, if it is to be published now.
     pub(super) fn admit(&mut self, record: FreezeRecommendation) -> Option<FreezeRecommendation> {
-        match self.place(&record) {
+        let print = Print::of(FreezeRecord::from(&record));
+        self.admit_printed(print, record)
+    }
+
+    fn admit_printed(
+        &mut self,
+        print: Print,
+        record: FreezeRecommendation,
+    ) -> Option<FreezeRecommendation> {
+        match self.place(record.account, print) {
             Place::Stands => None,
-            Place::Due => Some(self.publish(record)),
+            Place::Due => Some(self.publish(print, record)),
             Place::Early => {
-                self.push(record);
+                self.push(print, record);
                 None
             }
         }
     }
 
-    fn publish(&mut self, record: FreezeRecommendation) -> FreezeRecommendation {
+    fn publish(&mut self, print: Print, record: FreezeRecommendation) -> FreezeRecommendation {
         let before = self.standing.get(&record.account).map_or(0, |standing| standing.revision);
         let revision = before.saturating_add(1);
-        let record = FreezeRecommendation { revision, ..record };
-        let print = Print::of(FreezeRecord::from(&record));
         let standing = Standing { revision, print, met: true, record: Vec::new() };
         self.standing.insert(record.account, standing);
-        record
+        FreezeRecommendation { revision, ..record }
     }
 
     /// Takes out what is owed and can be published.
@@ -170,10 +175,10 @@ impl Freezes {
         };
         let owed = std::mem::take(&mut self.owed);
         let (wait, due): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            owed.into_iter().partition(|(_, record)| waits(record));
+            owed.into_iter().partition(|(_, (_, record))| waits(record));
         self.owed_at.retain(|account, _| standing.get(account).is_some_and(|told| !told.met));
         self.owed = wait;
-        due.into_values().filter_map(|record| self.admit(record)).collect()
+        due.into_values().filter_map(|(print, record)| self.admit_printed(print, record)).collect()
     }
 
     /// Compares what stands and was never met with what the engine has, and
@@ -195,10 +200,13 @@ impl Freezes {
             let Some(standing) = self.standing.get_mut(&account) else { continue };
             standing.met = true;
             let published = std::mem::take(&mut standing.record);
-            let asks = |record| Print::of(FreezeRecord::from(record)).asks;
             match present {
-                Some(record) if asks(&record) == standing.print.asks => {}
-                Some(record) => corrections.push(Correction::Recommend(self.publish(record))),
+                Some(record) => {
+                    let print = Print::of(FreezeRecord::from(&record));
+                    if print.asks != standing.print.asks {
+                        corrections.push(Correction::Recommend(self.publish(print, record)));
+                    }
+                }
                 None if published.is_empty() => {}
                 None => {
                     standing.revision = standing.revision.saturating_add(1);
