@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 
 use super::child::OWNERS;
 use crate::cli::BenchArgs;
+use crate::kafka::wait_until_known;
 use crate::report::Explain;
 
 /// How long the first broker may take to answer.
@@ -161,7 +162,8 @@ impl<'a> Scratch<'a> {
                  many replicas they have",
             )?;
         }
-        Ok(())
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        wait_until_known(&broker.admin, &names, ANSWER_MAX)
     }
 
     /// Deletes topics that are needed no longer.

@@ -46,6 +46,9 @@ pub struct KafkaLog<'a> {
     chain: Chain,
     partitions: Vec<PartitionId>,
     consumer: BaseConsumer,
+    /// Asks what the group has committed without waiting for what it may be
+    /// about to commit.
+    offsets: BaseConsumer,
     /// Labels, then cases.
     changes: Vec<(ChangeKind, TopicReader)>,
     published: Vec<(Stream, TopicReader)>,
@@ -69,6 +72,8 @@ impl<'a> KafkaLog<'a> {
             client.set(PREFETCH, prefetch_kib(config.limits.memory_max_bytes).to_string());
         }
         let consumer: BaseConsumer = client.create().context("cannot make a Kafka consumer")?;
+        client.set("isolation.level", "read_uncommitted");
+        let offsets = client.create().context("cannot make a Kafka consumer")?;
         let mut ids = Vec::new();
         for (topic_ix, topic) in input.topics.iter().enumerate() {
             for number in 0..partitions(&consumer, &topic.name)? {
@@ -94,6 +99,7 @@ impl<'a> KafkaLog<'a> {
             chain: input.chain,
             partitions: ids,
             consumer,
+            offsets,
             changes,
             published: Vec::new(),
             publisher: None,
@@ -172,8 +178,13 @@ impl Log for KafkaLog<'_> {
     }
 
     fn committed(&mut self) -> anyhow::Result<Vec<Option<Committed>>> {
-        let list = self
-            .consumer
+        // One who died in the middle of a transaction leaves offsets that are
+        // neither committed nor not, and a `read_committed` consumer is told
+        // nothing until the brokers give that transaction up. Whoever has fenced
+        // has ended it; all others are content with what was committed before.
+        let fenced = self.publisher.is_some();
+        let asks = if fenced { &self.consumer } else { &self.offsets };
+        let list = asks
             .committed_offsets(self.list(), ANSWER_MAX)
             .context("cannot read the group's committed offsets")?;
         let of = |id: &PartitionId| {

@@ -5,12 +5,14 @@
 //! in one transaction, by one thread that owns the producer. What was measured
 //! to make that fast and safe stands beside each setting.
 
+mod created;
 mod log;
 mod membership;
 mod prober;
 mod publisher;
 mod reader;
 
+pub(crate) use created::wait_until_known;
 pub use log::KafkaLog;
 pub use membership::Membership;
 pub(crate) use reader::MissingTopic;

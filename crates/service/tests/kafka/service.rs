@@ -244,6 +244,16 @@ impl<'a> Service<'a> {
         std::fs::read_to_string(self.out.path().join(Path::new(name))).unwrap()
     }
 
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        self.table(name).lines().map(str::to_owned).collect()
+    }
+
+    /// Fails with the first dead letter, of how many.
+    pub(crate) fn assert_no_dead_letters(&self) {
+        let letters = self.values("deadletter.v1");
+        assert!(letters.is_empty(), "{} dead letters, the first: {}", letters.len(), letters[0]);
+    }
+
     pub(crate) fn summary(&self) -> serde_json::Value {
         serde_json::from_str(&self.table("summary.json")).unwrap()
     }

@@ -10,6 +10,7 @@ use rdkafka::error::KafkaError;
 use tokio::runtime::Runtime;
 
 use crate::config::KafkaConfig;
+use crate::kafka::wait_until_known;
 use crate::report::Explain as _;
 
 use super::expected::Expected;
@@ -72,7 +73,8 @@ impl Admin {
         Ok(found)
     }
 
-    /// Creates the topics, each with its settings.
+    /// Creates the topics, each with its settings, and waits until the brokers
+    /// tell of them: one that has just been created is not known at once.
     pub(super) fn create(
         &self,
         topics: &[&Expected],
@@ -93,13 +95,16 @@ impl Admin {
         let options = self.options().operation_timeout(Some(self.timeout));
         let results =
             self.reached(self.runtime.block_on(self.client.create_topics(&new, &options)))?;
-        Ok(results
+        let created: Created = results
             .into_iter()
             .map(|result| match result {
                 Ok(name) => (name, Ok(())),
                 Err((name, code)) => (name, Err(code.to_string())),
             })
-            .collect())
+            .collect();
+        let names = created.iter().filter(|(_, result)| result.is_ok()).map(|(name, _)| &**name);
+        wait_until_known(&self.client, &names.collect::<Vec<_>>(), self.timeout)?;
+        Ok(created)
     }
 
     fn existing(&self) -> anyhow::Result<BTreeMap<String, Found>> {
