@@ -15,7 +15,7 @@ use serde_json::json;
 use super::broker::Broker;
 use super::format::RecordFormat;
 use super::stop::Stop;
-use super::usage::{children_cpu, peak_memory_bytes};
+use super::usage::{children_cpu, memory_bytes, peak_memory_bytes};
 
 /// How long the service may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,6 +52,11 @@ impl Setup<'_> {
     /// The topic of alerts.
     pub(super) fn alerts(&self) -> String {
         format!("{}.alerts.v1", self.prefix)
+    }
+
+    /// The topic of what cannot be read.
+    pub(super) fn dead_letters(&self) -> String {
+        format!("{}.deadletter.v1", self.prefix)
     }
 
     /// Writes configuration, cases and labels to a folder.
@@ -156,6 +161,11 @@ impl Service {
         let series =
             format!("usdt_flow_records_consumed_total{{chain=\"{}\"}} ", self.chain.name());
         self.get("/metrics")?.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
+    }
+
+    /// Resident memory now.
+    pub(super) fn memory_bytes(&self) -> Option<u64> {
+        memory_bytes(self.child.id())
     }
 
     /// Fails if the service has ended.

@@ -17,7 +17,13 @@ pub(super) fn children_cpu() -> Option<Duration> {
 /// The most memory that a process has had resident at once, in bytes.
 pub(super) fn peak_memory_bytes(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    peak(&status)
+    field(&status, "VmHWM:")
+}
+
+/// The memory that a process has resident now, in bytes.
+pub(super) fn memory_bytes(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    field(&status, "VmRSS:")
 }
 
 /// Two neighbouring fields of `stat`, counted from 1 as its manual page does,
@@ -32,8 +38,9 @@ fn cpu(stat: &str, field: usize) -> Option<Duration> {
     Some(Duration::from_millis((user + system) * 1_000 / ticks))
 }
 
-fn peak(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// A field of `status`, which tells kibibytes, in bytes.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
@@ -52,15 +59,19 @@ mod tests {
     }
 
     #[test]
-    fn peak_memory_is_in_bytes() {
-        assert_eq!(peak("Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n"), Some(2 * 1024 * 1024));
-        assert_eq!(peak("Name:\tx\n"), None);
+    fn memory_is_in_bytes() {
+        let status = "Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n";
+        assert_eq!(field(status, "VmHWM:"), Some(2 * 1024 * 1024));
+        assert_eq!(field(status, "VmRSS:"), Some(1024));
+        assert_eq!(field("Name:\tx\n", "VmHWM:"), None);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_has_used_something() {
         assert!(own_cpu().is_some() && children_cpu().is_some());
-        assert!(peak_memory_bytes(std::process::id()).unwrap() > 1024 * 1024);
+        let pid = std::process::id();
+        assert!(memory_bytes(pid).unwrap() > 1024 * 1024);
+        assert!(peak_memory_bytes(pid) >= memory_bytes(pid));
     }
 }

@@ -20,7 +20,8 @@ One partition is filled with invented transfers, always the same ones, and then 
   bare       by a consumer that only counts, set up as the service's own
   usdt-flow  by the service, which follows the crimes among them exactly once (run --until-end)
 The rate of the service is the slope of usdt_flow_records_consumed_total, asked for every 50 ms,
-so joining the group and leaving it are told apart from it. All topics are new and are deleted at
+so joining the group and leaving it are told apart from it. With --poisoned-percent N so many
+further records cannot be read; the service must have each in its dead-letter topic. All topics are new and are deleted at
 the end, also after Ctrl-C. Run it where nothing else runs, and look at the load that it tells.")]
     Throughput(ThroughputArgs),
     /// How long an alert takes from its event, record in to record out, at a steady rate
@@ -35,7 +36,8 @@ Examples:
 
 Records go out evenly in time, in blocks of a few each. The transfers that leave the wallet of a
 case raise two alerts each; a consumer that reads committed records alone waits for them. Both ends
-are in this process, so one clock times both. Every alert must come, and come once: the exit status
+are in this process, so one clock times both. The memory of the service is looked at each second;
+with --seconds 3600 or more its slope tells whether anything leaks. Every alert must come, and come once: the exit status
 is 1 if one is lost or doubled. All topics are new and are deleted at the end, also after Ctrl-C.")]
     Latency(LatencyArgs),
 }
@@ -81,6 +83,9 @@ pub struct ThroughputArgs {
         default_value = "java-tron"
     )]
     pub format: Vec<RecordFormat>,
+    /// Further records that cannot be read, as a share of those that can
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub poisoned_percent: u64,
     /// How many times each reader reads them
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub runs: u32,

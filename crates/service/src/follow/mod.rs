@@ -21,6 +21,7 @@ mod checkpoint;
 mod duty;
 mod learn;
 mod log;
+mod outbox;
 mod outgoing;
 mod progress;
 mod published;

@@ -34,6 +34,9 @@ const ASK_PAUSE: Duration = Duration::from_secs(2);
 /// publishes.
 const OWED_MAX: usize = 20_000;
 
+/// The same for the bytes of dead letters.
+const OWED_LETTER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Memory is looked at so often.
 const WEIGH_PAUSE: Duration = Duration::from_secs(5);
 
@@ -87,7 +90,9 @@ impl<L: Log> Session<'_, '_, L> {
         let Session { log, state, .. } = self;
         let now = log.now();
         let chain = state.chain();
-        if state.role == Role::Standby && state.published.owed_len() > OWED_MAX {
+        let owes_much = state.published.owed_len() > OWED_MAX
+            || state.published.owed_letter_bytes() > OWED_LETTER_BYTES_MAX;
+        if state.role == Role::Standby && owes_much {
             // Whoever publishes is far behind us, or says something else.
             log.rest(POLL_MAX);
             state.shared.metrics.chain(chain).waited(Wait::Owner, POLL_MAX);
@@ -212,7 +217,7 @@ impl<L: Log> Session<'_, '_, L> {
         if commits {
             let mut tries = 1;
             let took = loop {
-                let error = match log.commit(&state.outputs, &positions) {
+                let error = match log.commit(state.outputs.outputs(), &positions) {
                     Ok(took) => break took,
                     Err(error) => error,
                 };
@@ -391,6 +396,9 @@ impl State<'_> {
         let since = now.duration_since(self.committed_at);
         if self.role != Role::Publishing {
             return since >= LOOK_PAUSE;
+        }
+        if self.outputs.is_full() {
+            return true;
         }
         if !self.progress.caught_up() {
             let full = usize::try_from(self.batch_records).is_ok_and(|n| n >= commit.max_records);

@@ -14,7 +14,7 @@ use flow_core::{Chain, Effect, EngineConfig};
 
 use super::checkpoint::{self, Restored};
 use super::log::{Change, StreamEnd};
-use super::outgoing::Outgoing;
+use super::outbox::Outbox;
 use super::progress::{Progress, Stand};
 use super::published::Published;
 use super::quiet::Quiet;
@@ -47,7 +47,7 @@ pub(super) struct State<'a> {
     pub(super) pipeline: Pipeline,
     pub(super) late: LateTraces,
     pub(super) published: Published,
-    pub(super) outputs: Vec<Outgoing>,
+    pub(super) outputs: Outbox,
     pub(super) decoded: Vec<Decoded>,
     pub(super) effects: Vec<Effect>,
     pub(super) records: u64,
@@ -134,7 +134,7 @@ impl<'a> Follower<'a> {
             pipeline,
             late: LateTraces::new(),
             published,
-            outputs: Vec::new(),
+            outputs: Outbox::default(),
             decoded: Vec::new(),
             effects,
             records: 0,

@@ -48,6 +48,10 @@ fn throughput_is_told_beside_that_of_a_bare_consumer() {
             assert!(run["service"]["alerts"].as_u64().unwrap() > 0, "{run}");
         }
     }
+    let poisoned =
+        measured(&broker, "throughput --records 3000 --poisoned-percent 7 --runs 1 --output json");
+    assert_eq!(poisoned["formats"][0]["records"], 3_210);
+    assert_eq!(poisoned["formats"][0]["poisoned"], 210, "each in the dead-letter topic");
     let alerts = |format: &Value| format["runs"][0]["service"]["alerts"].clone();
     assert_eq!(alerts(&formats[0]), alerts(&formats[1]), "the same crimes in either format");
 }
@@ -63,6 +67,7 @@ fn latency_loses_and_doubles_nothing() {
     for count in ["alerts_lost", "alerts_doubled", "alerts_unexpected"] {
         assert_eq!(told[count], 0, "{count}");
     }
+    assert!(told["service_memory"]["last_bytes"].as_u64().unwrap() > 1 << 20, "{told}");
     let spread = &told["sent_to_alert"];
     let figures =
         ["median_ms", "p90_ms", "p99_ms", "max_ms"].map(|at| spread[at].as_f64().unwrap());

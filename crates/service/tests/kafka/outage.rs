@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use flow_sim::Dice;
+
 use crate::broker::{Broker, Feed};
-use crate::faults::{assert_as_uncrashed, steady};
+use crate::faults::{assert_as_uncrashed, assert_same_tables_and_alerts, steady};
 use crate::service::{Folder, replay};
 use crate::tmpfs::Tmpfs;
 use crate::{CASES, SLICE, contract_events, slice};
@@ -110,6 +112,59 @@ fn a_broker_that_restarts_and_one_that_stands_still_lose_and_double_nothing() {
     assert!(status.success(), "{log}");
     service.run_until_end();
     assert_as_uncrashed(&service, &expected);
+}
+
+/// Has the broker take in so many bytes a second of what the service writes.
+fn slow_down(broker: &Broker, bytes_per_second: u64) {
+    let quota = format!("producer_byte_rate={bytes_per_second}");
+    let done = Command::new("bash")
+        .args([SCRIPT, "tool", "configs", "--bootstrap-server", &broker.servers, "--alter"])
+        .args(["--entity-type", "clients", "--entity-name", "usdt-flow", "--add-config", &quota])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// Records of 32 KiB that say nothing, and that no compression makes smaller.
+fn noise(records: usize) -> Vec<Vec<u8>> {
+    let mut dice = Dice::new(3);
+    let record = |dice: &mut Dice| (0..1_024).flat_map(|_| dice.bytes::<32>()).collect();
+    (0..records).map(|_| record(&mut dice)).collect()
+}
+
+#[test]
+fn a_slow_sink_holds_the_input_back_and_memory_below_its_ceiling() {
+    const CEILING_MB: u64 = 128;
+    const BYTES_PER_SECOND: u64 = 6_000_000;
+    let Some(own) = OwnBroker::start() else { return };
+    let folder = Folder::new(CASES);
+    let expected = replay(&folder, &[SLICE]);
+    let mut service = steady(&own.broker, &folder, "slow");
+    service.set(&format!("[limits]\nmemory_max_mb = {CEILING_MB}\n"));
+    slow_down(&own.broker, BYTES_PER_SECOND);
+    // More than memory may hold, and more than the brokers let through at once.
+    let (topic, noise) = (service.topic("contractevent"), noise(5_000));
+    let events = contract_events(&slice());
+    own.broker.produce(&topic, &events);
+    own.broker.produce(&topic, &noise);
+    let mut running = service.start();
+    let all = (events.len() + noise.len()) as u64;
+    running.wait_for_metric("usdt_flow_records_consumed_total{chain=\"tron\"} ", all);
+    own.broker.wait_until_committed(&service.group(), &topic, events.len() + noise.len());
+    let waited =
+        running.seconds("usdt_flow_waiting_seconds_total{chain=\"tron\",stage=\"output\"} ");
+    let peak_mb = running.peak_memory_mb();
+    // One that is at its ceiling stops, and fails.
+    let (status, log) = running.terminate();
+    assert!(status.success(), "{log}");
+    println!("the slow sink: {waited:.1} s waiting for the output, {peak_mb} MB of memory at most");
+    assert!(waited > 5.0, "it waited {waited} s for the output");
+    assert!(peak_mb < CEILING_MB, "{peak_mb} MB");
+    let letters = own.broker.consume(&service.topic("deadletter.v1"), true);
+    let letters: Vec<Vec<u8>> = letters.into_iter().map(|record| record.value).collect();
+    assert!(letters == noise, "each once, in order, byte for byte");
+    service.run_until_end();
+    assert_same_tables_and_alerts(&service, &expected);
 }
 
 /// Leaves no byte free there, until the filler is deleted.

@@ -314,6 +314,20 @@ impl Running {
         text.lines().find_map(|line| line.strip_prefix(series)?.parse().ok())
     }
 
+    /// The value of a series of seconds.
+    pub(crate) fn seconds(&self, series: &str) -> f64 {
+        let text = self.get("/metrics").1;
+        text.lines().find_map(|line| line.strip_prefix(series)?.parse().ok()).unwrap()
+    }
+
+    /// The most memory that it had resident at once, in MiB.
+    pub(crate) fn peak_memory_mb(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() / 1024
+    }
+
     /// Waits until the series whose line begins so is at least `least`.
     pub(crate) fn wait_for_metric(&mut self, series: &str, least: u64) -> String {
         self.wait(|running| running.metric(series) >= Some(least), series);

@@ -7,6 +7,7 @@
 //! alerts are matched to events when all is over.
 
 mod matching;
+mod memory;
 mod receiver;
 mod report;
 mod sender;
@@ -28,6 +29,7 @@ use crate::trace::source::bar;
 pub(crate) use report::Latency;
 
 use matching::{ALERTS_PER_EVENT, Told};
+use memory::Looks;
 use receiver::Receiver;
 use sender::{Sender, Sent};
 use traffic::Traffic;
@@ -86,8 +88,10 @@ pub(crate) fn latency(args: &LatencyArgs) -> anyhow::Result<Latency> {
         over: AtomicBool::new(false),
         stop: &stop,
     };
-    let (sent, told) = run(args, &shared, (sender, traffic), receiver, &mut service)?;
-    Ok(Latency::new(args, machine, &sent, &told, service.used()))
+    let mut looks = Looks::default();
+    let (sent, told) = run(args, &shared, (sender, traffic), receiver, (&mut service, &mut looks))?;
+    let memory = looks.since(Duration::from_secs(args.warmup_seconds));
+    Ok(Latency::new(args, machine, (&sent, &told), (service.used(), memory)))
 }
 
 /// The settings of the service; those of the command line come last and win.
@@ -108,14 +112,14 @@ fn run(
     shared: &Shared<'_>,
     (sender, traffic): (Sender, Traffic),
     receiver: Receiver,
-    service: &mut Service,
+    (service, looks): (&mut Service, &mut Looks),
 ) -> anyhow::Result<(Vec<Sent>, Vec<Told>)> {
     let bar = bar(args.common.no_progress, Some(sender.events()), "sending");
     std::thread::scope(|scope| {
         let sending = scope.spawn(|| sender.send(traffic, shared));
         let receiving = scope.spawn(|| receiver.receive(shared));
-        let watched =
-            watch(shared, &bar, service, || sending.is_finished() || receiving.is_finished());
+        let is_over = || sending.is_finished() || receiving.is_finished();
+        let watched = watch(shared, &bar, (service, looks), is_over);
         if watched.is_err() || receiving.is_finished() {
             shared.over.store(true, Ordering::Relaxed);
         }
@@ -140,12 +144,13 @@ fn run(
 fn watch(
     shared: &Shared<'_>,
     bar: &ProgressBar,
-    service: &mut Service,
+    (service, looks): (&mut Service, &mut Looks),
     is_over: impl Fn() -> bool,
 ) -> anyhow::Result<()> {
     while !is_over() {
         shared.stop.check()?;
         service.ensure_alive()?;
+        looks.look(shared.epoch.elapsed(), || service.memory_bytes());
         bar.set_position(shared.sent.load(Ordering::Relaxed));
         std::thread::sleep(LOOK_PAUSE);
     }

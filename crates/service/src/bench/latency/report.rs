@@ -10,6 +10,7 @@ use super::super::machine::Machine;
 use super::super::statistics::Spread;
 use super::super::table::{Table, cell, whole};
 use super::matching::{Matched, Told, Wait, matched};
+use super::memory::Memory;
 use super::sender::Sent;
 use crate::cli::LatencyArgs;
 
@@ -36,6 +37,8 @@ pub(crate) struct Latency {
     alerts_revised: usize,
     service_cpu_seconds: Option<f64>,
     service_peak_memory_bytes: Option<u64>,
+    /// After the warm-up.
+    service_memory: Option<Memory>,
 }
 
 /// What was asked for.
@@ -57,9 +60,8 @@ impl Latency {
     pub(super) fn new(
         args: &LatencyArgs,
         machine: Machine,
-        sent: &[Sent],
-        told: &[Told],
-        used: Used,
+        (sent, told): (&[Sent], &[Told]),
+        (used, memory): (Used, Option<Memory>),
     ) -> Latency {
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let warm_up = count(args.rate * args.warmup_seconds);
@@ -97,6 +99,7 @@ impl Latency {
             alerts_revised: revised,
             service_cpu_seconds: used.cpu.as_ref().map(Duration::as_secs_f64),
             service_peak_memory_bytes: used.peak_memory_bytes,
+            service_memory: memory,
         }
     }
 
@@ -152,7 +155,8 @@ impl Latency {
         let count = |count: usize| whole(number(count as u64));
         format!(
             "events    {} sent\nalerts    {} due, {} lost, {} doubled, {} unexpected; {} became final\n\
-             service   {} s of CPU, {} MB of memory at its peak\n",
+             service   {} s of CPU, {} MB of memory at its peak\n\
+             memory    {} MB after the warm-up, {} MB at the end; slope {} MB an hour\n",
             count(self.events),
             count(self.alerts_due),
             count(self.alerts_lost),
@@ -161,6 +165,9 @@ impl Latency {
             count(self.alerts_revised),
             cell(self.service_cpu_seconds, |seconds| format!("{seconds:.2}")),
             cell(self.service_peak_memory_bytes, |bytes| whole(number(bytes) / 1e6)),
+            cell(self.service_memory, |memory| whole(number(memory.first_bytes) / 1e6)),
+            cell(self.service_memory, |memory| whole(number(memory.last_bytes) / 1e6)),
+            cell(self.service_memory, |memory| format!("{:+.1}", memory.bytes_per_hour / 1e6)),
         )
     }
 

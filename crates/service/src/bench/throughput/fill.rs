@@ -24,6 +24,8 @@ const FLUSH_MAX: Duration = Duration::from_secs(120);
 /// What the topic holds.
 pub(super) struct Filled {
     pub(super) records: u64,
+    /// Those of them that cannot be read.
+    pub(super) poisoned: u64,
     /// Of all values together, before compression.
     pub(super) bytes: u64,
     /// The crimes among them.
@@ -51,7 +53,7 @@ pub(super) fn fill(
     let workload = workload(args.records, format);
     let planted = workload.planted();
     let bar = bar(args.common.no_progress, Some(args.records), "filling the topic");
-    let (mut records, mut bytes) = (0, 0);
+    let (mut records, mut poisoned, mut bytes) = (0, 0, 0);
     for block in workload {
         for record in format.records(&block) {
             if records == args.records {
@@ -60,6 +62,12 @@ pub(super) fn fill(
             send(&producer, topic, &record)?;
             records += 1;
             bytes += record.len() as u64;
+            if records * args.poisoned_percent / 100 > poisoned {
+                let cut = &record[..record.len() / 2];
+                send(&producer, topic, cut)?;
+                poisoned += 1;
+                bytes += cut.len() as u64;
+            }
         }
         producer.poll(Duration::ZERO);
         stop.check()?;
@@ -68,8 +76,9 @@ pub(super) fn fill(
     producer.flush(FLUSH_MAX).context("the records were not written")?;
     bar.finish_and_clear();
     let (_, end) = producer.client().fetch_watermarks(topic, 0, ANSWER_MAX)?;
-    ensure!(u64::try_from(end) == Ok(args.records), "{end} of {} records arrived", args.records);
-    Ok(Filled { records, bytes, planted })
+    let records = records + poisoned;
+    ensure!(u64::try_from(end) == Ok(records), "{end} of {records} records arrived");
+    Ok(Filled { records, poisoned, bytes, planted })
 }
 
 /// Traffic of that many records at least.

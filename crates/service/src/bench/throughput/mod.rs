@@ -58,5 +58,5 @@ fn of_format(
         runs.push(Run { bare, service });
     }
     scratch.delete(&[topic]);
-    Ok(OfFormat::new(format.name(), filled.records, filled.bytes, runs))
+    Ok(OfFormat::new(format.name(), &filled, runs))
 }

@@ -7,6 +7,7 @@ use super::super::machine::Machine;
 use super::super::statistics::median;
 use super::super::table::{Table, cell, whole};
 use super::bare::Bare;
+use super::fill::Filled;
 use super::service::Drained;
 
 /// The result of `bench throughput`.
@@ -22,6 +23,8 @@ pub(crate) struct Throughput {
 pub(super) struct OfFormat {
     format: &'static str,
     records: u64,
+    /// Those of them that cannot be read.
+    poisoned: u64,
     bytes: u64,
     runs: Vec<Run>,
     median: Median,
@@ -87,9 +90,10 @@ impl Median {
 }
 
 impl OfFormat {
-    pub(super) fn new(format: &'static str, records: u64, bytes: u64, runs: Vec<Run>) -> OfFormat {
+    pub(super) fn new(format: &'static str, filled: &Filled, runs: Vec<Run>) -> OfFormat {
         let median = Median::of(&runs);
-        OfFormat { format, records, bytes, runs, median }
+        let Filled { records, poisoned, bytes, .. } = *filled;
+        OfFormat { format, records, poisoned, bytes, runs, median }
     }
 
     fn text(&self, compression: &str) -> String {
@@ -110,8 +114,12 @@ impl OfFormat {
         for line in self.lines() {
             table.row(line.cells(exact(self.records)));
         }
+        let poisoned = match self.poisoned {
+            0 => String::new(),
+            count => format!(" ({} of them cannot be read)", whole(exact(count))),
+        };
         format!(
-            "{}: {} records of {} bytes, {compression} compression, one partition\n\n{}",
+            "{}: {} records{poisoned} of {} bytes, {compression} compression, one partition\n\n{}",
             self.format,
             whole(exact(self.records)),
             whole(exact(self.bytes) / exact(self.records)),

@@ -77,6 +77,12 @@ pub(super) fn drain(
         filled.records
     );
     let alerts = count(broker, &setup.alerts()).context("the alerts cannot be read")?;
+    let letters = count(broker, &setup.dead_letters()).context("dead letters cannot be read")?;
+    ensure!(
+        letters == filled.poisoned,
+        "{letters} dead letters came of {} records that cannot be read",
+        filled.poisoned
+    );
     scratch.delete(&outputs);
     let used = service.used();
     let span = |from: Option<Duration>, to: Option<Duration>| {

@@ -30,6 +30,8 @@ pub(in crate::follow) struct Owed {
     pub(in crate::follow) alerts: BTreeMap<u64, Alert>,
     /// By partition and offset.
     pub(in crate::follow) letters: VecDeque<OwedLetter>,
+    /// Of the letters' values.
+    letter_bytes: usize,
     /// In the order in which they were told.
     pub(in crate::follow) refused: Vec<RefusedEvent>,
     alert_at: HashMap<AlertId, u64, FixedState>,
@@ -59,6 +61,11 @@ impl Published {
     /// How many things are owed.
     pub(in crate::follow) fn owed_len(&self) -> usize {
         self.owed.len() + self.freezes.len()
+    }
+
+    /// The bytes of the records that dead letters are owed of.
+    pub(in crate::follow) fn owed_letter_bytes(&self) -> usize {
+        self.owed.letter_bytes
     }
 
     /// The engine told of an alert.
@@ -93,6 +100,7 @@ impl Published {
 
     /// A record could not be taken.
     pub(in crate::follow) fn owe_letter(&mut self, letter: OwedLetter) {
+        self.owed.letter_bytes += letter.letter.value.len();
         self.owed.letters.push_back(letter);
     }
 
@@ -103,7 +111,9 @@ impl Published {
 
     /// Drops dead letters that whoever publishes has written, or need not.
     pub(in crate::follow) fn forget_letters(&mut self, is_told: impl Fn(usize, i64) -> bool) {
-        self.owed.letters.retain(|owed| !is_told(owed.partition, owed.offset));
+        let owed = &mut self.owed;
+        owed.letters.retain(|owed| !is_told(owed.partition, owed.offset));
+        owed.letter_bytes = owed.letters.iter().map(|owed| owed.letter.value.len()).sum();
     }
 
     /// Drops refused events of blocks up to that one.
