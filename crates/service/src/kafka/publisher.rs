@@ -31,6 +31,9 @@ const INIT_MAX: Duration = Duration::from_secs(30);
 /// How long messages of a transaction may be under way before it is given up.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
+/// For how long a step of a transaction is tried again.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
 /// The pause between two looks at what is under way.
 const DRAIN_PAUSE: Duration = Duration::from_micros(200);
 
@@ -161,12 +164,24 @@ impl Publisher {
         Ok(())
     }
 
+    /// Tries again for a while. A producer whose coordinator was away may never
+    /// find it again, while a new one does at once; so this ends.
     fn retry(&self, step: impl Fn() -> Result<(), KafkaError>) -> Result<(), CommitError> {
+        let began = Instant::now();
         loop {
             match step() {
                 Ok(()) => return Ok(()),
-                Err(KafkaError::Transaction(error)) if error.is_retriable() => {
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && began.elapsed() < RETRY_MAX =>
+                {
                     tracing::warn!(error = error.string(), "a transaction step is tried again");
+                }
+                Err(KafkaError::Transaction(error)) if error.is_retriable() => {
+                    let error = anyhow::Error::new(KafkaError::Transaction(error));
+                    return Err(CommitError::Open(error.context(format!(
+                        "a transaction step failed for {} s",
+                        began.elapsed().as_secs()
+                    ))));
                 }
                 Err(error) => return Err(self.give_up(error)),
             }

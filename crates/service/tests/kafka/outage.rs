@@ -135,7 +135,7 @@ fn noise(records: usize) -> Vec<Vec<u8>> {
 #[test]
 fn a_slow_sink_holds_the_input_back_and_memory_below_its_ceiling() {
     const CEILING_MB: u64 = 128;
-    const BYTES_PER_SECOND: u64 = 6_000_000;
+    const BYTES_PER_SECOND: u64 = 8_000_000;
     let Some(own) = OwnBroker::start() else { return };
     let folder = Folder::new(CASES);
     let expected = replay(&folder, &[SLICE]);
