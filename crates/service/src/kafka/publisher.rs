@@ -171,17 +171,14 @@ impl Publisher {
         loop {
             match step() {
                 Ok(()) => return Ok(()),
-                Err(KafkaError::Transaction(error))
-                    if error.is_retriable() && began.elapsed() < RETRY_MAX =>
-                {
-                    tracing::warn!(error = error.string(), "a transaction step is tried again");
-                }
                 Err(KafkaError::Transaction(error)) if error.is_retriable() => {
-                    let error = anyhow::Error::new(KafkaError::Transaction(error));
-                    return Err(CommitError::Open(error.context(format!(
-                        "a transaction step failed for {} s",
-                        began.elapsed().as_secs()
-                    ))));
+                    let tried = began.elapsed();
+                    if tried >= RETRY_MAX {
+                        let error = anyhow::Error::new(KafkaError::Transaction(error));
+                        let what = format!("a transaction step failed for {} s", tried.as_secs());
+                        return Err(CommitError::Open(error.context(what)));
+                    }
+                    tracing::warn!(error = error.string(), "a transaction step is tried again");
                 }
                 Err(error) => return Err(self.give_up(error)),
             }

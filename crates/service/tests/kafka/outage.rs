@@ -151,8 +151,8 @@ fn a_slow_sink_holds_the_input_back_and_memory_below_its_ceiling() {
     let all = (events.len() + noise.len()) as u64;
     running.wait_for_metric("usdt_flow_records_consumed_total{chain=\"tron\"} ", all);
     own.broker.wait_until_committed(&service.group(), &topic, events.len() + noise.len());
-    let waited =
-        running.seconds("usdt_flow_waiting_seconds_total{chain=\"tron\",stage=\"output\"} ");
+    let series = "usdt_flow_waiting_seconds_total{chain=\"tron\",stage=\"output\"} ";
+    let waited: f64 = running.metric(series).unwrap();
     let peak_mb = running.peak_memory_mb();
     // One that is at its ceiling stops, and fails.
     let (status, log) = running.terminate();
@@ -204,7 +204,7 @@ fn a_full_disk_stops_checkpoints_and_nothing_else() {
     assert!(running.log().contains("a checkpoint could not be kept"), "{}", running.log());
 
     std::fs::remove_file(filler).unwrap();
-    let before = running.metric(kept).unwrap();
+    let before: u64 = running.metric(kept).unwrap();
     running.wait_for_metric(kept, before + 1);
     running.kill();
     let mut again = service.start();

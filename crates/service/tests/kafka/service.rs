@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::broker::Broker;
@@ -309,15 +310,9 @@ impl Running {
     }
 
     /// The value of the series whose line begins so.
-    pub(crate) fn metric(&self, series: &str) -> Option<u64> {
+    pub(crate) fn metric<T: FromStr>(&self, series: &str) -> Option<T> {
         let text = self.get("/metrics").1;
         text.lines().find_map(|line| line.strip_prefix(series)?.parse().ok())
-    }
-
-    /// The value of a series of seconds.
-    pub(crate) fn seconds(&self, series: &str) -> f64 {
-        let text = self.get("/metrics").1;
-        text.lines().find_map(|line| line.strip_prefix(series)?.parse().ok()).unwrap()
     }
 
     /// The most memory that it had resident at once, in MiB.
