@@ -4,8 +4,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flow_codec::{CsvLayout, Decoder, Format, address};
-use flow_core::{Address, Chain, TxHash};
+use flow_codec::{CsvLayout, Decoder, Format, address, compact};
+use flow_core::{Action, Address, Block, BlockHash, Chain, LedgerEvent, TxHash};
 
 const RECORDS: u64 = 1_000;
 const ACCOUNTS: u64 = 1_000;
@@ -144,7 +144,8 @@ fn json_benches(criterion: &mut Criterion) {
     ];
     for (name, format, write) in formats {
         let records: Vec<String> = transfers.iter().map(write).collect();
-        let recognised = records.iter().all(|record| Format::recognise(record) == Ok(format));
+        let recognised =
+            records.iter().all(|record| Format::recognise(record.as_bytes()) == Ok(format));
         assert!(recognised, "{name}: not recognised");
         // The format is told from each record, as it is for a mixed topic.
         let mut decoder = Decoder::new(None);
@@ -192,5 +193,47 @@ fn csv_benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(decode, json_benches, csv_benches);
+/// The same transfers, a record for each block.
+fn compact_records(transfers: &[Transfer]) -> Vec<Vec<u8>> {
+    let event = |transfer: &Transfer| LedgerEvent {
+        tx: address::parse_tx(&transfer.tx).expect("written above"),
+        log_index: u32::try_from(transfer.index).ok(),
+        position: 0,
+        action: Action::Transfer { from: transfer.from, to: transfer.to, amount: transfer.amount },
+    };
+    let record = |transfers: &[Transfer]| {
+        let number = transfers[0].block;
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&number.to_be_bytes());
+        let block = Block {
+            chain: Chain::Tron,
+            number,
+            hash: Some(BlockHash(hash)),
+            timestamp_ms: 1_767_225_600_000,
+            events: transfers.iter().map(event).collect(),
+        };
+        compact::encode(&block, Some(number))
+    };
+    transfers.chunk_by(|before, next| before.block == next.block).map(record).collect()
+}
+
+fn compact_bench(criterion: &mut Criterion) {
+    let records = compact_records(&transfers());
+    let mut group = criterion.benchmark_group("decode");
+    group.throughput(Throughput::Elements(RECORDS));
+    let mut decoder = Decoder::new(None);
+    let mut out = Vec::new();
+    group.bench_function("compact", |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            for record in &records {
+                decoder.decode(black_box(record), &mut out).expect("well formed");
+            }
+            out.len()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(decode, json_benches, csv_benches, compact_bench);
 criterion_main!(decode);

@@ -36,14 +36,14 @@ pub fn decode_record(data: &[u8]) {
 fn decode_each_way(warm: &mut Decoder, record: &[u8]) {
     let told = decode_json(warm, record);
     assert_eq!(told, decode_json(&mut Decoder::new(None), record), "earlier records tell");
-    let recognised = std::str::from_utf8(record).ok().map(Format::recognise);
+    let recognised = Format::recognise(record);
     for format in Format::ALL {
         let by_name = decode_json(&mut Decoder::new(Some(format)), record);
-        if recognised == Some(Ok(format)) {
+        if recognised == Ok(format) {
             assert_eq!(told, by_name, "{} is another format when named", format.name());
         }
     }
-    if let Some(Err(error)) = recognised {
+    if let Err(error) = recognised {
         assert_eq!(told, Err(error), "decoded without a format");
     }
 }

@@ -1,8 +1,8 @@
 //! Records of every supported format to [`Decoded`] values.
 //!
 //! What always holds: a record is decoded whole or refused whole, and never
-//! panics. Where no format is named, it is told from the keys of each record,
-//! never from where the record came from.
+//! panics. Where no format is named, it is told from the record itself (its
+//! first bytes, or its keys), never from where the record came from.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use crate::address::AddressCache;
 use crate::error::{DecodeError, shown};
 use crate::field::Text;
-use crate::{Decoded, ethereum_etl, java_tron, json_rpc, plain, slice};
+use crate::{Decoded, compact, ethereum_etl, java_tron, json_rpc, plain, slice};
 
 /// An input format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,12 +26,20 @@ pub enum Format {
     JsonRpc,
     /// A slice of TRON's TRC-20 transfers, CSV alone.
     Slice,
+    /// One block as a protobuf message.
+    Compact,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 5] =
-        [Format::Plain, Format::JavaTron, Format::EthereumEtl, Format::JsonRpc, Format::Slice];
+    pub const ALL: [Format; 6] = [
+        Format::Plain,
+        Format::JavaTron,
+        Format::EthereumEtl,
+        Format::JsonRpc,
+        Format::Slice,
+        Format::Compact,
+    ];
 
     /// The name used on the command line and in metrics.
     pub const fn name(self) -> &'static str {
@@ -41,6 +49,7 @@ impl Format {
             Format::EthereumEtl => "ethereum-etl",
             Format::JsonRpc => "json-rpc",
             Format::Slice => "slice",
+            Format::Compact => "compact",
         }
     }
 
@@ -49,20 +58,29 @@ impl Format {
         Format::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// The format of a JSON record, told by its keys.
+    /// The format of a record, told by its first bytes or, of JSON, by its
+    /// keys.
     ///
     /// # Errors
-    /// [`DecodeError::UnknownFormat`], or [`DecodeError::InvalidJson`] if it
-    /// cannot be told for want of valid JSON.
-    pub fn recognise(record: &str) -> Result<Format, DecodeError> {
-        if record.trim_start().starts_with('[') {
-            return Ok(Format::JsonRpc);
+    /// [`DecodeError::UnknownFormat`], or [`DecodeError::InvalidUtf8`] or
+    /// [`DecodeError::InvalidJson`] if it cannot be told for want of these.
+    pub fn recognise(record: &[u8]) -> Result<Format, DecodeError> {
+        if compact::is_compact(record) {
+            return Ok(Format::Compact);
         }
-        if let Some(format) = first_key(record).and_then(telling_key) {
-            return Ok(format);
-        }
-        serde_json::from_str::<Keys>(record)?.format().ok_or(DecodeError::UnknownFormat)
+        of_json(std::str::from_utf8(record)?)
     }
+}
+
+/// The format of a JSON record, told by its keys.
+fn of_json(record: &str) -> Result<Format, DecodeError> {
+    if record.trim_start().starts_with('[') {
+        return Ok(Format::JsonRpc);
+    }
+    if let Some(format) = first_key(record).and_then(telling_key) {
+        return Ok(format);
+    }
+    serde_json::from_str::<Keys>(record)?.format().ok_or(DecodeError::UnknownFormat)
 }
 
 /// Decodes records one by one. Holds nothing but addresses already read, so the
@@ -74,28 +92,32 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder of one format, or of all JSON formats mixed.
+    /// A decoder of one format, or of all mixed.
     pub fn new(format: Option<Format>) -> Self {
         Decoder { format, cache: AddressCache::new() }
     }
 
-    /// Decodes a JSON record and appends what it means, at least one value.
+    /// Decodes a record, JSON or compact, and appends what it means, at least one value.
     ///
     /// # Errors
     /// If the record is of no supported format or does not hold what its format
     /// promises. `out` is then as it was.
     pub fn decode(&mut self, record: &[u8], out: &mut Vec<Decoded>) -> Result<(), DecodeError> {
+        let is_compact = || self.format.is_none() && compact::is_compact(record);
+        if self.format == Some(Format::Compact) || is_compact() {
+            return compact::decode(record, out);
+        }
         let text = std::str::from_utf8(record)?;
         let format = match self.format {
             Some(format) => format,
-            None => Format::recognise(text)?,
+            None => of_json(text)?,
         };
         match format {
             Format::Plain => plain::decode(text, &mut self.cache, out),
             Format::JavaTron => java_tron::decode(text, &mut self.cache, out),
             Format::EthereumEtl => ethereum_etl::decode(text, &mut self.cache, out),
             Format::JsonRpc => json_rpc::decode(text, out),
-            Format::Slice => Err(DecodeError::UnknownFormat),
+            Format::Slice | Format::Compact => Err(DecodeError::UnknownFormat),
         }
     }
 

@@ -23,6 +23,12 @@ pub enum DecodeError {
         /// What the parser says.
         detail: String,
     },
+    /// The bytes of a compact record are not the message that its schema tells.
+    #[error("not a compact record: {fault}")]
+    InvalidProtobuf {
+        /// What is wrong.
+        fault: &'static str,
+    },
     /// The CSV header is not one of those known.
     #[error("not a known CSV header: {detail}")]
     InvalidCsv {
@@ -134,6 +140,7 @@ impl DecodeError {
     pub const REASONS: &'static [&'static str] = &[
         "invalid_utf8",
         "invalid_json",
+        "invalid_protobuf",
         "invalid_csv",
         "unknown_format",
         "unknown_trigger",
@@ -154,6 +161,7 @@ impl DecodeError {
         match self {
             DecodeError::InvalidUtf8 { .. } => "invalid_utf8",
             DecodeError::InvalidJson { .. } => "invalid_json",
+            DecodeError::InvalidProtobuf { .. } => "invalid_protobuf",
             DecodeError::InvalidCsv { .. } => "invalid_csv",
             DecodeError::UnknownFormat => "unknown_format",
             DecodeError::UnknownTrigger { .. } => "unknown_trigger",

@@ -11,6 +11,7 @@
 pub mod address;
 mod assembler;
 pub mod case_file;
+pub mod compact;
 mod decode;
 mod error;
 mod ethereum_etl;

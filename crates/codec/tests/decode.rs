@@ -440,7 +440,7 @@ fn formats_are_told_by_keys_in_any_order() {
         (json!({"address": "0x", "topics": [], "type": "log"}), Format::EthereumEtl),
     ] {
         // `json!` sorts keys, so that most records begin with none that tells.
-        assert_eq!(Format::recognise(&record.to_string()), Ok(format), "{record}");
+        assert_eq!(Format::recognise(record.to_string().as_bytes()), Ok(format), "{record}");
         let named = Format::from_name(format.name());
         assert_eq!(named, Some(format));
     }

@@ -114,6 +114,21 @@ pub enum Action {
     Multisig(MultisigAction),
 }
 
+impl Action {
+    /// The accounts whose units or freeze it concerns, the sender first.
+    pub(crate) const fn accounts(&self) -> [Option<Address>; 2] {
+        match *self {
+            Action::Transfer { from, to, .. } => [Some(from), Some(to)],
+            Action::Issue { to, .. } => [None, Some(to)],
+            Action::Redeem { from: account, .. }
+            | Action::Destroy { account, .. }
+            | Action::BlacklistAdd { account }
+            | Action::BlacklistRemove { account } => [Some(account), None],
+            Action::Multisig(_) => [None, None],
+        }
+    }
+}
+
 /// A step of the Gnosis `MultiSigWallet` that owns the USDT contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MultisigAction {

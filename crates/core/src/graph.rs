@@ -11,6 +11,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use crate::accounts::Accounts;
 use crate::history::{Found, History, HistoryError};
 use crate::movement::{AccountId, TransferId};
+use crate::prefetch::prefetch;
 use crate::{Amount, EngineConfig, PathStep};
 
 /// No node stands for the account.
@@ -70,6 +71,12 @@ impl TransferGraph {
         }
         let ends = (self.node(from), self.node(to));
         self.recent.add_edge(ends.0, ends.1, edge);
+    }
+
+    /// Brings near what [`append`](Self::append) asks of the account.
+    #[inline]
+    pub(crate) fn prefetch(&self, account: AccountId) {
+        prefetch(&self.nodes, account.index());
     }
 
     fn node(&mut self, account: AccountId) -> NodeIndex<u32> {

@@ -1,7 +1,8 @@
 //! Asks the processor for memory some time before it is needed.
 //!
-//! A walk through the past knows many transfers ahead which accounts come; what
-//! is known of them lies scattered over more memory than any cache holds.
+//! A walk through the past knows many transfers ahead which accounts come, and
+//! so does the engine of a whole block; what is known of them lies scattered over
+//! more memory than any cache holds.
 //! `late_case/haircut/a_hub_exactly` takes two thirds of the time with this.
 
 #![expect(unsafe_code, reason = "the instruction reads nothing and cannot fault")]

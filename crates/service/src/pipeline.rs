@@ -120,11 +120,11 @@ impl Pipeline {
     pub fn accept(
         &mut self,
         expected: Option<Chain>,
-        decoded: &mut Vec<Decoded>,
+        decoded: impl IntoIterator<Item = Decoded>,
     ) -> Result<(Option<u64>, Option<Rejected>), PipelineError> {
         let mut rejected = None;
         let mut newest = None;
-        for item in decoded.drain(..) {
+        for item in decoded {
             if let (Some(expected), Some(told)) = (expected, item.chain())
                 && expected != told
             {

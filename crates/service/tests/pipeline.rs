@@ -60,7 +60,7 @@ impl Line {
         let (mut decoder, mut decoded) = (Decoder::new(None), Vec::new());
         for record in records {
             decoder.decode(record.as_bytes(), &mut decoded).unwrap();
-            let (_, rejected) = self.pipeline.accept(Some(Chain::Tron), &mut decoded)?;
+            let (_, rejected) = self.pipeline.accept(Some(Chain::Tron), decoded.drain(..))?;
             assert_eq!(rejected, None, "{record}");
             let final_below = self.pipeline.final_below(Chain::Tron);
             let below = if catching_up { final_below } else { u64::MAX };

@@ -192,6 +192,19 @@ fn plain_json_reads_back_whole() {
 }
 
 #[test]
+fn compact_reads_back_whole_with_the_hashes() {
+    for chain in Chain::ALL {
+        let blocks = sample(chain);
+        let mut decoder = Decoder::new(None);
+        let mut decoded = Vec::new();
+        for block in &blocks {
+            decoder.decode(&feed::compact(block), &mut decoded).unwrap();
+        }
+        assert_eq!(assemble(chain, decoded), reduced(&blocks, is_ledger_event, |_| {}));
+    }
+}
+
+#[test]
 fn plain_csv_reads_back_whole() {
     for chain in Chain::ALL {
         let blocks = sample(chain);

@@ -1,4 +1,5 @@
-//! Seeds that are text: records, feeds, and what users write.
+//! Seeds that are text, or records beside it: records, feeds, and what users
+//! write.
 
 use flow_codec::address::{format, format_account};
 use flow_codec::case_file::{case_to_json, label_to_json};
@@ -49,7 +50,9 @@ pub fn records() -> Vec<Vec<u8>> {
         let rows: Vec<String> = ledger.blocks.iter().flat_map(feed::plain_csv).take(6).collect();
         seeds.push(format!("{}\n{}\n", feed::PLAIN_CSV_HEADER, rows.join("\n")));
     }
-    seeds.into_iter().map(String::into_bytes).collect()
+    let compact = ledgers().flat_map(|ledger| ledger.blocks.into_iter().take(4));
+    let compact = compact.map(|block| feed::compact(&block));
+    seeds.into_iter().map(String::into_bytes).chain(compact).collect()
 }
 
 /// Lines of a few blocks, some taken back and told again; and any bytes, as

@@ -7,10 +7,10 @@
 
 use flow_core::{Action, BlockHash, TxHash};
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::Dropped;
-use super::identity::Identity;
+use super::identity::{Identity, Places};
 use crate::{BlockHeader, ChainAction, ChainEvent, LogIndex};
 
 /// Removals of events never seen that a branch remembers. Above it, they are
@@ -27,7 +27,7 @@ pub(super) struct Branch {
     pub(super) entries: Vec<Entry>,
     /// Where each event stands in `entries`, those taken out included: a
     /// removal told twice is not one of an event never seen.
-    pub(super) known: HashMap<Identity, usize, FixedState>,
+    pub(super) known: Places,
     pub(super) live: usize,
     /// Events told as removed before they came, and whether with a hash.
     pub(super) ahead: HashSet<(Identity, bool), FixedState>,
@@ -38,7 +38,7 @@ pub(super) struct Branch {
     pub(super) arrival: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) event: ChainEvent,
     pub(super) here: bool,
@@ -165,8 +165,8 @@ impl Branch {
 
     /// Takes one event out; `false` if it is not here.
     pub(super) fn take_out(&mut self, identity: Identity) -> bool {
-        let Some(at) = self.known.get(&identity) else { return false };
-        let here = std::mem::take(&mut self.entries[*at].here);
+        let Some(at) = self.known(identity) else { return false };
+        let here = std::mem::take(&mut self.entries[at].here);
         self.live -= usize::from(here);
         here
     }
@@ -195,13 +195,14 @@ impl Branch {
     /// whichever block is there.
     pub(super) fn take_unhashed(&mut self) -> Vec<ChainEvent> {
         let mut loose = Vec::new();
-        for entry in &mut self.entries {
-            if entry.here && entry.event.block_hash.is_none() {
-                entry.here = false;
+        for at in 0..self.entries.len() {
+            let Entry { event, here } = self.entries[at];
+            if here && event.block_hash.is_none() {
+                self.entries[at].here = false;
                 self.live -= 1;
-                loose.push(entry.event);
-                if let Some(identity) = Identity::of(&entry.event) {
-                    self.known.remove(&identity);
+                loose.push(event);
+                if let Some(identity) = Identity::of(&event) {
+                    self.known.remove(identity, |at| Identity::of(&self.entries[at].event));
                 }
             }
         }
@@ -209,7 +210,12 @@ impl Branch {
     }
 
     fn entry(&self, identity: Identity) -> Option<&Entry> {
-        self.known.get(&identity).map(|at| &self.entries[*at])
+        self.known(identity).map(|at| &self.entries[at])
+    }
+
+    /// Where the event stands in `entries`, if it is known.
+    pub(super) fn known(&self, identity: Identity) -> Option<usize> {
+        self.known.get(identity, |at| Identity::of(&self.entries[at].event))
     }
 
     fn vouch(&mut self, arrival: u64) {
@@ -227,7 +233,9 @@ impl Branch {
         // A removal with a hash concerned the block and takes no event out of it.
         let gone = without || (with_hash && event.block_hash.is_none());
         if let Some(identity) = identity {
-            self.known.insert(identity, self.entries.len());
+            let of = |at: usize| Identity::of(&self.entries[at].event);
+            // One that was taken out stands where it came again.
+            self.known.set(identity, self.entries.len(), of);
         }
         self.entries.push(Entry { event, here: !gone });
         self.live += usize::from(!gone);

@@ -1,11 +1,13 @@
 //! Which event is which: (chain, transaction, log index, kind of index).
 
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use flow_core::TxHash;
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 
 use crate::{ChainEvent, LogIndex};
@@ -27,12 +29,89 @@ impl Identity {
     }
 }
 
+/// Where identities stand in a list that is kept elsewhere.
+///
+/// Four bytes each: a table of the identities themselves would fill the caches,
+/// and most questions are answered without a look at the list.
+#[derive(Debug, Default)]
+pub(super) struct Places(HashTable<u32>);
+
+fn hash(identity: Identity) -> u64 {
+    FixedState::default().hash_one((identity.tx, identity.index.number()))
+}
+
+impl Places {
+    /// Where it stands; `of` tells what stands where.
+    pub(super) fn get(
+        &self,
+        identity: Identity,
+        of: impl Fn(usize) -> Option<Identity>,
+    ) -> Option<usize> {
+        let is_it = |at: &u32| of(*at as usize) == Some(identity);
+        self.0.find(hash(identity), is_it).map(|at| *at as usize)
+    }
+
+    /// Where it stands, which is now `at` if it stood nowhere.
+    pub(super) fn get_or_set(
+        &mut self,
+        identity: Identity,
+        at: usize,
+        of: impl Fn(usize) -> Option<Identity>,
+    ) -> Option<usize> {
+        let is_it = |at: &u32| of(*at as usize) == Some(identity);
+        match self.0.entry(hash(identity), is_it, |at| rehash(of(*at as usize))) {
+            Entry::Occupied(known) => Some(*known.get() as usize),
+            Entry::Vacant(place) => {
+                place.insert(u32::try_from(at).expect("memory holds fewer events"));
+                None
+            }
+        }
+    }
+
+    /// It stands there now, wherever it stood before.
+    pub(super) fn set(
+        &mut self,
+        identity: Identity,
+        at: usize,
+        of: impl Fn(usize) -> Option<Identity>,
+    ) {
+        let at = u32::try_from(at).expect("memory holds fewer events");
+        let is_it = |at: &u32| of(*at as usize) == Some(identity);
+        match self.0.entry(hash(identity), is_it, |at| rehash(of(*at as usize))) {
+            Entry::Occupied(mut known) => *known.get_mut() = at,
+            Entry::Vacant(place) => {
+                place.insert(at);
+            }
+        }
+    }
+
+    /// Takes it out; where it stood.
+    pub(super) fn remove(
+        &mut self,
+        identity: Identity,
+        of: impl Fn(usize) -> Option<Identity>,
+    ) -> Option<usize> {
+        let is_it = |at: &u32| of(*at as usize) == Some(identity);
+        let found = self.0.find_entry(hash(identity), is_it).ok()?;
+        Some(found.remove().0 as usize)
+    }
+}
+
+/// The hash of something that is in the table, so that it has an identity.
+fn rehash(identity: Option<Identity>) -> u64 {
+    identity.map_or(0, hash)
+}
+
 /// In which block put out each event stands. Those of final blocks are
 /// remembered up to a bound, those of others until their block is final or
 /// reverted.
 #[derive(Debug)]
 pub(super) struct Recent {
-    blocks: HashMap<Identity, u64, FixedState>,
+    /// Each event and its block; what is no longer remembered makes room.
+    slots: Vec<(Identity, u64)>,
+    /// Slots to be used again.
+    free: Vec<usize>,
+    places: Places,
     /// Final blocks, the oldest first.
     settled: VecDeque<Settled>,
     settled_events: usize,
@@ -48,36 +127,69 @@ pub(super) struct Settled {
 
 impl Recent {
     pub(super) fn new(bound: usize) -> Recent {
-        let blocks = HashMap::default();
-        Recent { blocks, settled: VecDeque::new(), settled_events: 0, bound }
+        Recent {
+            slots: Vec::new(),
+            free: Vec::new(),
+            places: Places::default(),
+            settled: VecDeque::new(),
+            settled_events: 0,
+            bound,
+        }
     }
 
     pub(super) fn block(&self, identity: Identity) -> Option<u64> {
-        self.blocks.get(&identity).copied()
+        let at = self.places.get(identity, |at| Some(self.slots[at].0))?;
+        Some(self.slots[at].1)
     }
 
     /// Notes an event of a block; `false` if it stands in an earlier one.
     pub(super) fn insert(&mut self, identity: Identity, block: u64) -> bool {
-        *self.blocks.entry(identity).or_insert(block) == block
+        self.place(identity, block).is_none_or(|known| known == block)
     }
 
     /// Notes an event that is not known; `false` if it is.
     pub(super) fn insert_new(&mut self, identity: Identity, block: u64) -> bool {
-        self.blocks.insert(identity, block).is_none()
+        self.place(identity, block).is_none()
+    }
+
+    /// The block in which the event stands, which is now `block` if it stood in
+    /// none.
+    fn place(&mut self, identity: Identity, block: u64) -> Option<u64> {
+        let Recent { slots, free, places, .. } = self;
+        let slot = free.last().copied().unwrap_or(slots.len());
+        if let Some(known) = places.get_or_set(identity, slot, |at| Some(slots[at].0)) {
+            return Some(slots[known].1);
+        }
+        match free.pop() {
+            Some(slot) => slots[slot] = (identity, block),
+            None => slots.push((identity, block)),
+        }
+        None
     }
 
     /// Forgets an event whose block was reverted.
     pub(super) fn forget(&mut self, identity: Identity, block: u64) {
         if self.block(identity) == Some(block) {
-            self.blocks.remove(&identity);
+            self.remove(identity);
         }
     }
 
-    /// Notes that a block is final, of whose events these stand in no earlier
-    /// one; the oldest blocks make room, as long as `bound` events are left.
-    pub(super) fn settle(&mut self, block: u64, events: impl Iterator<Item = Identity>) {
-        let events: Arc<[Identity]> =
-            events.filter(|identity| self.block(*identity) == Some(block)).collect();
+    fn remove(&mut self, identity: Identity) {
+        let Recent { slots, free, places, .. } = self;
+        free.extend(places.remove(identity, |at| Some(slots[at].0)));
+    }
+
+    /// Notes that a block is final, of whose events so many were `repeated`:
+    /// they stand in an earlier one. The oldest blocks make room, as long as
+    /// `bound` events are left.
+    pub(super) fn settle(
+        &mut self,
+        block: u64,
+        repeated: usize,
+        events: impl Iterator<Item = Identity>,
+    ) {
+        let here = |identity: &Identity| repeated == 0 || self.block(*identity) == Some(block);
+        let events: Arc<[Identity]> = events.filter(here).collect();
         if events.is_empty() {
             return;
         }
@@ -86,8 +198,9 @@ impl Recent {
             && self.settled_events - oldest.events.len() >= self.bound
         {
             self.settled_events -= oldest.events.len();
-            for identity in oldest.events.iter() {
-                self.blocks.remove(identity);
+            let events = Arc::clone(&oldest.events);
+            for identity in events.iter() {
+                self.remove(*identity);
             }
             self.settled.pop_front();
         }

@@ -129,7 +129,7 @@ impl Assembler {
             left_over += applied.repeated;
             self.floor = Some(Last { number, timestamp_ms: applied.timestamp_ms });
             self.final_hashes.insert(number, branch.hash);
-            self.recent.settle(number, branch.events().filter_map(Identity::of));
+            self.recent.settle(number, applied.repeated, branch.events().filter_map(Identity::of));
         } else {
             self.held_events -= height.len();
         }

@@ -6,6 +6,7 @@ use super::{ApplyError, Engine};
 use crate::graph::Edge;
 use crate::journal::{AccountWas, Entry, LaneWas};
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, NO_LOG_INDEX, Transfer};
+use crate::prefetch::prefetch;
 use crate::trace::{LaneIx, Touch, World};
 use crate::{
     AccountKey, Action, Address, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
@@ -26,6 +27,7 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
         let meta = self.begin(&block)?;
+        self.look_ahead(&block);
         let mut touches = self.wake(&meta);
         let mut lanes = BTreeSet::new();
         for event in &block.events {
@@ -50,6 +52,20 @@ impl Engine {
         self.check(lanes, &meta)?;
         self.recommend(&meta, &touches, effects)?;
         self.end(block)
+    }
+
+    /// Brings near what is known of the block's accounts. It lies scattered:
+    /// so the processor waits for several at a time, not for one after another.
+    fn look_ahead(&self, block: &Block) {
+        for event in &block.events {
+            for address in event.action.accounts().into_iter().flatten() {
+                let key = AccountKey { chain: block.chain, address };
+                if let Some(account) = self.accounts.find(key) {
+                    prefetch(&self.ledger.holdings, account.index());
+                    self.graph.prefetch(account);
+                }
+            }
+        }
     }
 
     /// Gives the block its place.

@@ -71,9 +71,9 @@ pub struct ThroughputArgs {
     /// What both benches need.
     #[command(flatten)]
     pub common: BenchArgs,
-    /// How many records to make
-    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    pub records: u64,
+    /// How many events to make; each is a record, but compact puts a block into one
+    #[arg(long, alias = "records", value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub events: u64,
     /// Their format, or several one after the other
     #[arg(
         long,
@@ -118,7 +118,7 @@ pub struct LatencyArgs {
     /// How many of a hundred records leave the wallet of the case
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub alert_percent: u64,
-    /// The format of the records
+    /// The format of the records, each of which must tell of one event
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "java-tron")]
     pub format: RecordFormat,
 }

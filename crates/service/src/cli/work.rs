@@ -131,6 +131,8 @@ pub enum InputFormat {
     JsonRpc,
     /// A CSV slice of TRC-20 transfers.
     Slice,
+    /// Blocks as protobuf messages of usdt-flow.
+    Compact,
 }
 
 impl InputFormat {
@@ -144,6 +146,7 @@ impl InputFormat {
             InputFormat::EthereumEtl => Some(Format::EthereumEtl),
             InputFormat::JsonRpc => Some(Format::JsonRpc),
             InputFormat::Slice => Some(Format::Slice),
+            InputFormat::Compact => Some(Format::Compact),
         }
     }
 }

@@ -7,6 +7,8 @@
 
 use std::time::{Duration, Instant};
 
+use flow_codec::{DecodeError, Decoded};
+
 use super::outgoing::Outgoing;
 
 /// Why a session cannot go on.
@@ -44,8 +46,7 @@ pub struct PartitionId {
     pub topic_ix: usize,
 }
 
-/// A record of the input.
-#[derive(Clone, Copy, Debug)]
+/// A record of the input, decoded.
 pub struct Record<'a> {
     /// Rank of its partition among [`Log::partitions`].
     pub partition: usize,
@@ -53,6 +54,10 @@ pub struct Record<'a> {
     pub offset: i64,
     /// Its value.
     pub payload: &'a [u8],
+    /// What it means.
+    pub decoded: &'a mut dyn Iterator<Item = Decoded>,
+    /// Why it could not be decoded; it then means nothing.
+    pub unread: Option<DecodeError>,
 }
 
 /// How far the group has come in a partition.
@@ -219,7 +224,8 @@ pub trait Log {
     /// If they cannot be read.
     fn read_published(&mut self, take: &mut dyn FnMut(&Told<'_>)) -> anyhow::Result<()>;
 
-    /// The same, and certainly all that was committed before the call.
+    /// The same, and certainly all that was committed before the call; the last
+    /// look until they are opened again.
     ///
     /// # Errors
     /// If they cannot be read.

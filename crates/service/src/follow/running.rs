@@ -98,7 +98,7 @@ impl<L: Log> Session<'_, '_, L> {
             state.shared.metrics.chain(chain).waited(Wait::Owner, POLL_MAX);
             return Ok(false);
         }
-        let took = log.poll(POLL_MAX, &mut |record| state.take(&record, now))?;
+        let took = log.poll(POLL_MAX, &mut |record| state.take(record, now))?;
         if !took {
             let waited = log.now().saturating_duration_since(now);
             state.shared.metrics.chain(chain).waited(Wait::Input, waited);
@@ -298,17 +298,14 @@ impl<L: Log> Session<'_, '_, L> {
 
 impl State<'_> {
     /// Takes one record.
-    fn take(&mut self, record: &Record<'_>, now: Instant) -> Result<(), FollowError> {
-        let Record { partition, offset, payload } = *record;
+    fn take(&mut self, record: Record<'_>, now: Instant) -> Result<(), FollowError> {
+        let Record { partition, offset, payload, decoded, unread } = record;
         let chain = self.chain();
-        let topic_ix = self.progress.id(partition).topic_ix;
-        let result = self.decoders[topic_ix].decode(payload, &mut self.decoded);
-        let (block, dropped) = self.pipeline.accept(Some(chain), &mut self.decoded)?;
-        let unread = result
-            .err()
-            .map(|error| Rejected { reason: error.reason(), message: error.to_string() });
+        let (block, dropped) = self.pipeline.accept(Some(chain), decoded)?;
+        let unread =
+            unread.map(|error| Rejected { reason: error.reason(), message: error.to_string() });
         if let Some(rejected) = unread.or(dropped) {
-            self.refuse(&rejected, record);
+            self.refuse(&rejected, partition, offset, payload);
         }
         self.progress.processed(partition, offset, block, now);
         self.shared.metrics.chain(chain).records_consumed.inc();
@@ -319,8 +316,7 @@ impl State<'_> {
     }
 
     /// A record could not be taken, whole or in part.
-    fn refuse(&mut self, rejected: &Rejected, record: &Record<'_>) {
-        let Record { partition, offset, payload } = *record;
+    fn refuse(&mut self, rejected: &Rejected, partition: usize, offset: i64, payload: &[u8]) {
         if self.progress.was_committed(partition, offset) {
             return;
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::Context;
-use flow_codec::{AssemblerConfig, Decoded, Decoder};
+use flow_codec::AssemblerConfig;
 use flow_core::{Chain, Effect, EngineConfig};
 
 use super::checkpoint::{self, Restored};
@@ -43,12 +43,10 @@ pub(super) struct State<'a> {
     pub(super) input: &'a InputConfig,
     pub(super) role: Role,
     pub(super) progress: Progress,
-    pub(super) decoders: Vec<Decoder>,
     pub(super) pipeline: Pipeline,
     pub(super) late: LateTraces,
     pub(super) published: Published,
     pub(super) outputs: Outbox,
-    pub(super) decoded: Vec<Decoded>,
     pub(super) effects: Vec<Effect>,
     pub(super) records: u64,
     pub(super) batch_records: u32,
@@ -124,18 +122,15 @@ impl<'a> Follower<'a> {
         log.seek(&progress.positions())?;
         log.open_published(&ends)?;
         let now = log.now();
-        let decoders = input.topics.iter().map(|topic| Decoder::new(topic.format)).collect();
         let state = State {
             shared,
             input,
             role: Role::Standby,
             progress,
-            decoders,
             pipeline,
             late: LateTraces::new(),
             published,
             outputs: Outbox::default(),
-            decoded: Vec::new(),
             effects,
             records: 0,
             batch_records: 0,

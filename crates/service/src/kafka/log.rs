@@ -5,9 +5,11 @@
 //! group's id all the same, in the transactions of the chain's one producer;
 //! that one alone can, so a member that lost the chain cannot move them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use flow_codec::{Decoder, Format};
 use flow_core::Chain;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -15,6 +17,7 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
+use super::intake::{Intake, Interrupted};
 use super::prober::Prober;
 use super::publisher::Publisher;
 use super::reader::{ANSWER_MAX, TopicReader, partitions};
@@ -45,7 +48,11 @@ pub struct KafkaLog<'a> {
     config: &'a Config,
     chain: Chain,
     partitions: Vec<PartitionId>,
-    consumer: BaseConsumer,
+    /// What each topic carries, by its rank.
+    formats: Vec<Option<Format>>,
+    consumer: Arc<BaseConsumer>,
+    /// Reads with the consumer, once it was said from where on.
+    intake: Option<Intake>,
     /// Asks what the group has committed without waiting for what it may be
     /// about to commit.
     offsets: BaseConsumer,
@@ -54,8 +61,6 @@ pub struct KafkaLog<'a> {
     published: Vec<(Stream, TopicReader)>,
     publisher: Option<Publisher>,
     prober: Option<Prober>,
-    /// The partition of the last record.
-    last: usize,
     warned: Option<Instant>,
 }
 
@@ -71,7 +76,8 @@ impl<'a> KafkaLog<'a> {
         if !kafka.consumer.contains_key(PREFETCH) {
             client.set(PREFETCH, prefetch_kib(config.limits.memory_max_bytes).to_string());
         }
-        let consumer: BaseConsumer = client.create().context("cannot make a Kafka consumer")?;
+        let consumer: Arc<BaseConsumer> =
+            Arc::new(client.create().context("cannot make a Kafka consumer")?);
         client.set("isolation.level", "read_uncommitted");
         let offsets = client.create().context("cannot make a Kafka consumer")?;
         let mut ids = Vec::new();
@@ -98,13 +104,14 @@ impl<'a> KafkaLog<'a> {
             config,
             chain: input.chain,
             partitions: ids,
+            formats: input.topics.iter().map(|topic| topic.format).collect(),
             consumer,
+            intake: None,
             offsets,
             changes,
             published: Vec::new(),
             publisher: None,
             prober: None,
-            last: 0,
             warned: None,
         })
     }
@@ -204,7 +211,11 @@ impl Log for KafkaLog<'_> {
         for (id, offset) in self.partitions.iter().zip(offsets) {
             list.add_partition_offset(&id.topic, id.number, Offset::Offset(*offset))?;
         }
-        self.consumer.assign(&list).context("the input topics cannot be read")
+        self.intake = None;
+        self.consumer.assign(&list).context("the input topics cannot be read")?;
+        let decoders = self.formats.iter().map(|format| Decoder::new(*format)).collect();
+        self.intake = Some(Intake::start(Arc::clone(&self.consumer), &self.partitions, decoders)?);
+        Ok(())
     }
 
     fn poll(
@@ -212,22 +223,15 @@ impl Log for KafkaLog<'_> {
         wait: Duration,
         take: &mut dyn FnMut(Record<'_>) -> Result<(), FollowError>,
     ) -> Result<bool, FollowError> {
-        let message = match self.consumer.poll(wait) {
-            None => return Ok(false),
-            Some(Err(error)) => {
-                self.poll_error(error)?;
-                return Ok(false);
+        let intake = self.intake.as_mut().context("nobody said from where on to read")?;
+        match intake.next(wait, take) {
+            Ok(None) => Ok(false),
+            Ok(Some(taken)) => taken.map(|()| true),
+            Err(Interrupted::Consumer(error)) => self.poll_error(error).map(|()| false),
+            Err(Interrupted::Over) => {
+                Err(FollowError::Retry(anyhow!("the thread that reads the input topics ended")))
             }
-            Some(Ok(message)) => message,
-        };
-        let is = |id: &PartitionId| id.number == message.partition() && id.topic == message.topic();
-        if !self.partitions.get(self.last).is_some_and(is) {
-            let found = self.partitions.iter().position(is);
-            self.last = found.expect("records come from assigned partitions only");
         }
-        let payload = message.payload().unwrap_or_default();
-        take(Record { partition: self.last, offset: message.offset(), payload })?;
-        Ok(true)
     }
 
     fn pause(&mut self, partition: usize, paused: bool) -> anyhow::Result<()> {
@@ -283,11 +287,13 @@ impl Log for KafkaLog<'_> {
     }
 
     fn drain_published(&mut self, take: &mut dyn FnMut(&Told<'_>)) -> anyhow::Result<()> {
-        for (stream, reader) in &mut self.published {
+        // Nothing is read after this, and a reader left open would fetch what we
+        // publish ourselves, for nobody.
+        for (stream, reader) in std::mem::take(&mut self.published) {
             // A reader that has come to the end is not told so again.
-            *reader = reader.reopen(&self.config.kafka)?;
+            let mut reader = reader.reopen(&self.config.kafka)?;
             reader.read_to_end(|message| {
-                told(*stream, message, take);
+                told(stream, message, take);
                 Ok(())
             })?;
         }

@@ -6,6 +6,7 @@
 //! to make that fast and safe stands beside each setting.
 
 mod created;
+mod intake;
 mod log;
 mod membership;
 mod prober;

@@ -1,9 +1,10 @@
-//! Opening a file of events: compressed or not, CSV or JSON Lines.
+//! Opening a file of events: compressed or not, CSV, JSON Lines or compact.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
+use flow_codec::compact;
 use indicatif::ProgressBar;
 
 use crate::report::Explain;
@@ -14,12 +15,14 @@ pub(super) type Reader = Box<dyn BufRead>;
 /// Counts the bytes read from disk, before decompression.
 pub type Progress = ProgressBar;
 
-/// A file, by its first character.
+/// A file, by its first bytes.
 pub(super) enum Input {
     /// A header row comes first.
     Csv(Reader),
     /// One JSON value a line.
     Lines(Reader),
+    /// Messages, each behind its length.
+    Compact(Reader),
 }
 
 impl Input {
@@ -30,6 +33,14 @@ impl Input {
             "name files of events, or - to read a pipe",
         );
         let mut reader = reader(path, progress).explain(message.clone(), hint)?;
+        let mut first = Vec::with_capacity(compact::PEEK);
+        let peek = compact::PEEK as u64;
+        reader.by_ref().take(peek).read_to_end(&mut first).explain(message.clone(), hint)?;
+        let is_compact = compact::delimited(&first).is_some();
+        let mut reader: Reader = Box::new(Cursor::new(first).chain(reader));
+        if is_compact {
+            return Ok(Input::Compact(reader));
+        }
         let first = loop {
             let buffer = reader.fill_buf().explain(message.clone(), hint)?;
             let (blank, read) =
@@ -57,4 +68,36 @@ fn reader(path: &Path, progress: &Progress) -> io::Result<Reader> {
         _ => Box::new(counted),
     };
     Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, plain)))
+}
+
+/// Reads the next record of a compact file; `false` at the end.
+///
+/// # Errors
+/// If the file cannot be read, or ends within a record.
+pub(super) fn next_message(reader: &mut Reader, record: &mut Vec<u8>) -> io::Result<bool> {
+    record.clear();
+    let Some(len) = next_length(reader)? else { return Ok(false) };
+    let read = reader.by_ref().take(len).read_to_end(record)?;
+    if (read as u64) < len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(true)
+}
+
+/// A record's length, a varint; `None` at the end of the file.
+fn next_length(reader: &mut Reader) -> io::Result<Option<u64>> {
+    let mut len = 0;
+    // Shorter than 2^35 bytes, or the file is damaged.
+    for shift in (0..35).step_by(7) {
+        let mut byte = [0];
+        match reader.read(&mut byte)? {
+            0 if shift == 0 => return Ok(None),
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => len |= u64::from(byte[0] & 0x7f) << shift,
+        }
+        if byte[0] < 0x80 {
+            return Ok(Some(len));
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "a record without a length"))
 }

@@ -38,6 +38,7 @@ pub struct Replay {
 /// Where a record stands.
 struct Place<'a> {
     file: &'a Path,
+    /// Its line, or its number where there are no lines.
     line: u64,
 }
 
@@ -80,6 +81,7 @@ impl Replay {
         match Input::open(path, progress)? {
             Input::Csv(reader) => self.read_csv(path, reader),
             Input::Lines(reader) => self.read_lines(path, reader),
+            Input::Compact(reader) => self.read_messages(path, reader),
         }
     }
 
@@ -126,6 +128,21 @@ impl Replay {
         Ok(())
     }
 
+    fn read_messages(&mut self, path: &Path, mut reader: input::Reader) -> anyhow::Result<()> {
+        let mut record = Vec::new();
+        for number in 1.. {
+            let more = input::next_message(&mut reader, &mut record)
+                .with_context(|| format!("cannot read {} at record {number}", path.display()))?;
+            if !more {
+                break;
+            }
+            let result = self.decoder.decode(&record, &mut self.decoded);
+            let rejected = result.err().map(|error| rejected(&error));
+            self.take(rejected, &Place { file: path, line: number }, || record.clone())?;
+        }
+        Ok(())
+    }
+
     /// Puts a decoded record through the pipeline, or refuses it.
     fn take(
         &mut self,
@@ -137,7 +154,7 @@ impl Replay {
         if let Some(chain) = chain {
             self.metrics.chain(chain).records_consumed.inc();
         }
-        let (_, dropped) = self.pipeline.accept(None, &mut self.decoded)?;
+        let (_, dropped) = self.pipeline.accept(None, self.decoded.drain(..))?;
         if let Some(rejected) = rejected.or(dropped) {
             self.refuse(&rejected, place, &text())?;
         }

@@ -34,12 +34,14 @@ fn measured(broker: &Broker, arguments: &str) -> Value {
 #[test]
 fn throughput_is_told_beside_that_of_a_bare_consumer() {
     let Some(broker) = Broker::get() else { return };
-    let arguments = "throughput --records 6000 --runs 2 --format java-tron,plain --output json";
+    let arguments =
+        "throughput --events 6000 --runs 2 --format java-tron,plain,compact --output json";
     let told = measured(&broker, arguments);
     let formats = told["formats"].as_array().unwrap();
-    assert_eq!(formats.len(), 2);
+    assert_eq!(formats.len(), 3);
+    let (formats, compact) = (&formats[..2], &formats[2]);
     for (format, bytes) in formats.iter().zip([1_000..1_500, 200..400]) {
-        assert_eq!(format["records"], 6_000);
+        assert_eq!((&format["records"], &format["events"]), (&6_000.into(), &6_000.into()));
         assert!(bytes.contains(&(format["bytes"].as_u64().unwrap() / 6_000)), "{format}");
         let runs = format["runs"].as_array().unwrap();
         assert_eq!(runs.len(), 2);
@@ -48,12 +50,15 @@ fn throughput_is_told_beside_that_of_a_bare_consumer() {
             assert!(run["service"]["alerts"].as_u64().unwrap() > 0, "{run}");
         }
     }
+    assert!((6_000..6_100).contains(&compact["events"].as_u64().unwrap()), "{compact}");
+    assert!((100..300).contains(&compact["records"].as_u64().unwrap()), "a block each: {compact}");
     let poisoned =
-        measured(&broker, "throughput --records 3000 --poisoned-percent 7 --runs 1 --output json");
+        measured(&broker, "throughput --events 3000 --poisoned-percent 7 --runs 1 --output json");
     assert_eq!(poisoned["formats"][0]["records"], 3_210);
     assert_eq!(poisoned["formats"][0]["poisoned"], 210, "each in the dead-letter topic");
     let alerts = |format: &Value| format["runs"][0]["service"]["alerts"].clone();
     assert_eq!(alerts(&formats[0]), alerts(&formats[1]), "the same crimes in either format");
+    assert!(alerts(compact).as_u64() >= alerts(&formats[0]).as_u64(), "and a block to the end");
 }
 
 #[test]

@@ -178,6 +178,46 @@ fn both_chains_in_one_stream_of_mixed_formats() {
 }
 
 #[test]
+fn compact_files_read_the_same_packed_or_not_and_from_a_pipe() {
+    let (blocks, known) = traffic();
+    let folder = Folder::new(&known);
+    folder.write("plain.csv", csv_file(&csv_rows(&blocks)));
+    let compact = feed::compact_file(&blocks);
+    folder.write("blocks.compact", &compact);
+    folder.write("blocks.zst", zstd::encode_all(&compact[..], 3).expect("packs"));
+    let plain = folder.replay(&["plain.csv"], &EAGER);
+    assert_telling(&plain);
+    let named = [&EAGER[..], &["--format", "compact"]].concat();
+    assert_eq!(folder.replay(&["blocks.compact"], &named), plain);
+    assert_eq!(folder.replay(&["blocks.zst"], &EAGER), plain);
+    assert_eq!(folder.replay_from(&["-"], &EAGER, &compact), plain);
+    let summary = folder.summary();
+    assert_eq!(summary["gaps"], 0);
+}
+
+/// What is refused is told by the number of its record.
+#[test]
+fn a_compact_record_is_refused_alone_and_a_cut_ends_the_run() {
+    let (blocks, known) = traffic();
+    let folder = Folder::new(&known);
+    let mut records: Vec<Vec<u8>> = blocks[..40].iter().map(feed::compact).collect();
+    records[1].extend([0x50, 1]);
+    let mut file = Vec::new();
+    for record in &records {
+        flow_codec::compact::write_delimited(record, &mut file);
+    }
+    folder.write("one_bad.compact", &file);
+    let files = folder.replay(&["one_bad.compact"], &[]);
+    let refused: serde_json::Value = serde_json::from_str(&files["refused.jsonl"]).unwrap();
+    assert_eq!((&refused["line"], &refused["reason"]), (&2.into(), &"invalid_protobuf".into()));
+    folder.write("cut.compact", &file[..file.len() - 1]);
+    let output = folder.run(&["cut.compact"], b"");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("cannot read cut.compact at record 40"), "{told}");
+}
+
+#[test]
 fn two_runs_write_the_same_bytes() {
     let runs = [0, 1].map(|_| {
         let (blocks, known) = traffic();

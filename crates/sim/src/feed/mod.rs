@@ -8,11 +8,13 @@
 //! Deliberately absent: transaction records, so a multisig submission is told
 //! by its log alone, without the call that it carries.
 
+mod compact;
 mod ethereum;
 mod log;
 mod plain;
 mod tron;
 
+pub use compact::{compact, compact_file};
 pub use ethereum::{ethereum_etl_log, ethereum_etl_token_transfer, json_rpc_log};
 pub use log::{ETHEREUM_OWNER, TRON_OWNER};
 pub use plain::{PLAIN_CSV_HEADER, plain_csv, plain_json};

@@ -1,13 +1,11 @@
 //! One block of an image.
 
 use flow_core::{BlockHash, Chain, TxHash};
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{AssemblerImageError, ensure, rises};
 use crate::assembler::branch::{AHEAD_MAX, Branch, Entry};
-use crate::assembler::identity::Identity;
+use crate::assembler::identity::{Identity, Places};
 use crate::{ChainAction, ChainEvent, LogIndex};
 
 /// A block, canonical or not.
@@ -63,7 +61,7 @@ impl Branch {
     }
 
     fn entry_image(&self, at: usize, Entry { event, here }: &Entry) -> EntryImage {
-        let is_known = || Identity::of(event).is_none_or(|id| self.known.get(&id) == Some(&at));
+        let is_known = || Identity::of(event).is_none_or(|id| self.known(id) == Some(at));
         let state = match here {
             true => State::Here,
             false if is_known() => State::Gone,
@@ -106,13 +104,12 @@ impl BranchImage {
     }
 
     /// Where each event stands, those no longer known left out.
-    fn known(&self) -> Result<HashMap<Identity, usize, FixedState>, AssemblerImageError> {
-        let mut known = HashMap::default();
+    fn known(&self) -> Result<Places, AssemblerImageError> {
+        let of = |at: usize| self.entries[at].identity();
+        let mut known = Places::default();
         for (at, entry) in self.entries.iter().enumerate() {
-            if let Some(index) = entry.index
-                && entry.state != State::Forgotten
-            {
-                let before = known.insert(Identity { tx: entry.tx, index }, at);
+            if let Some(identity) = entry.identity().filter(|_| entry.state != State::Forgotten) {
+                let before = known.get_or_set(identity, at, of);
                 ensure(before.is_none(), "an event stands in its block twice")?;
             }
         }
@@ -121,6 +118,10 @@ impl BranchImage {
 }
 
 impl EntryImage {
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity { tx: self.tx, index: self.index? })
+    }
+
     fn event(&self, chain: Chain, block: u64, hash: Option<BlockHash>) -> ChainEvent {
         ChainEvent {
             chain,

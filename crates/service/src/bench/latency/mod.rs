@@ -16,14 +16,16 @@ mod traffic;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use indicatif::ProgressBar;
 
 use super::broker::{Broker, Scratch};
 use super::child::{Service, Setup};
+use super::format::RecordFormat;
 use super::machine::Machine;
 use super::stop::Stop;
 use crate::cli::LatencyArgs;
+use crate::report::Explain;
 use crate::trace::source::bar;
 
 pub(crate) use report::Latency;
@@ -59,6 +61,12 @@ struct Shared<'a> {
 /// If the broker cannot be reached or refuses, the service fails, or somebody
 /// interrupts.
 pub(crate) fn latency(args: &LatencyArgs) -> anyhow::Result<Latency> {
+    if args.format == RecordFormat::Compact {
+        return Err(anyhow!("a compact record tells of a whole block")).explain(
+            "events cannot be timed one by one",
+            "choose a format with a record for each event, as --format plain",
+        );
+    }
     let machine = Machine::look();
     let stop = Stop::on_signal()?;
     let broker = Broker::connect(&args.common)?;

@@ -26,6 +26,8 @@ pub(super) struct Filled {
     pub(super) records: u64,
     /// Those of them that cannot be read.
     pub(super) poisoned: u64,
+    /// Events that they tell of.
+    pub(super) events: u64,
     /// Of all values together, before compression.
     pub(super) bytes: u64,
     /// The crimes among them.
@@ -50,17 +52,18 @@ pub(super) fn fill(
         .set("compression.type", args.common.compression.name())
         .create()
         .context("cannot make a Kafka producer")?;
-    let workload = workload(args.records, format);
+    let workload = workload(args.events, format);
     let planted = workload.planted();
-    let bar = bar(args.common.no_progress, Some(args.records), "filling the topic");
-    let (mut records, mut poisoned, mut bytes) = (0, 0, 0);
+    let bar = bar(args.common.no_progress, Some(args.events), "filling the topic");
+    let (mut records, mut events, mut poisoned, mut bytes) = (0, 0, 0, 0);
     for block in workload {
         for record in format.records(&block) {
-            if records == args.records {
+            if events >= args.events {
                 break;
             }
             send(&producer, topic, &record)?;
             records += 1;
+            events += format.events_of_a_record(&block);
             bytes += record.len() as u64;
             if records * args.poisoned_percent / 100 > poisoned {
                 let cut = &record[..record.len() / 2];
@@ -71,23 +74,23 @@ pub(super) fn fill(
         }
         producer.poll(Duration::ZERO);
         stop.check()?;
-        bar.set_position(records);
+        bar.set_position(events);
     }
     producer.flush(FLUSH_MAX).context("the records were not written")?;
     bar.finish_and_clear();
     let (_, end) = producer.client().fetch_watermarks(topic, 0, ANSWER_MAX)?;
     let records = records + poisoned;
     ensure!(u64::try_from(end) == Ok(records), "{end} of {records} records arrived");
-    Ok(Filled { records, poisoned, bytes, planted })
+    Ok(Filled { records, events, poisoned, bytes, planted })
 }
 
-/// Traffic of that many records at least.
-fn workload(records: u64, format: RecordFormat) -> Workload {
+/// Traffic of that many events at least.
+fn workload(events: u64, format: RecordFormat) -> Workload {
     // Blocks of TRON come with each slot, those of Ethereum with each fourth.
     let slots = if format.chain() == Chain::Tron { 1 } else { 4 };
     Workload::new(WorkloadConfig {
         seed: SEED,
-        blocks: (records / u64::from(TRANSFERS_PER_BLOCK) + 1) * slots,
+        blocks: (events / u64::from(TRANSFERS_PER_BLOCK) + 1) * slots,
         accounts: ACCOUNTS,
         transfers_per_block: TRANSFERS_PER_BLOCK,
         chains: vec![format.chain()],

@@ -23,6 +23,8 @@ pub(crate) struct Throughput {
 pub(super) struct OfFormat {
     format: &'static str,
     records: u64,
+    /// What they tell of.
+    events: u64,
     /// Those of them that cannot be read.
     poisoned: u64,
     bytes: u64,
@@ -92,8 +94,8 @@ impl Median {
 impl OfFormat {
     pub(super) fn new(format: &'static str, filled: &Filled, runs: Vec<Run>) -> OfFormat {
         let median = Median::of(&runs);
-        let Filled { records, poisoned, bytes, .. } = *filled;
-        OfFormat { format, records, poisoned, bytes, runs, median }
+        let Filled { records, events, poisoned, bytes, .. } = *filled;
+        OfFormat { format, records, events, poisoned, bytes, runs, median }
     }
 
     fn text(&self, compression: &str) -> String {
@@ -102,8 +104,9 @@ impl OfFormat {
             "reader",
             "records/s",
             "of bare",
+            "events/s",
             "CPU s",
-            "CPU µs/record",
+            "CPU µs/event",
             "peak MB",
             "start s",
             "drain s",
@@ -112,15 +115,17 @@ impl OfFormat {
         ];
         let mut table = Table::new(2, heading);
         for line in self.lines() {
-            table.row(line.cells(exact(self.records)));
+            table.row(line.cells(exact(self.records), exact(self.events)));
         }
         let poisoned = match self.poisoned {
             0 => String::new(),
             count => format!(" ({} of them cannot be read)", whole(exact(count))),
         };
         format!(
-            "{}: {} records{poisoned} of {} bytes, {compression} compression, one partition\n\n{}",
+            "{}: {} events in {} records{poisoned} of {} bytes, {compression} compression, one \
+             partition\n\n{}",
             self.format,
+            whole(exact(self.events)),
             whole(exact(self.records)),
             whole(exact(self.bytes) / exact(self.records)),
             table.text(),
@@ -180,7 +185,7 @@ impl Line {
         }
     }
 
-    fn cells(self, records: f64) -> [String; 11] {
+    fn cells(self, records: f64, events: f64) -> [String; 12] {
         let seconds = self.seconds.map(|seconds| cell(seconds, |seconds| format!("{seconds:.2}")));
         let [start, drain, end] = seconds;
         [
@@ -188,8 +193,9 @@ impl Line {
             self.reader.to_owned(),
             cell(self.rate, whole),
             cell(self.ratio, |ratio| format!("{:.0} %", ratio * 100.0)),
+            cell(self.rate.map(|rate| rate * events / records), whole),
             cell(self.cpu_seconds, |seconds| format!("{seconds:.2}")),
-            cell(self.cpu_seconds, |seconds| format!("{:.2}", seconds * 1e6 / records)),
+            cell(self.cpu_seconds, |seconds| format!("{:.2}", seconds * 1e6 / events)),
             cell(self.peak_bytes, |bytes| whole(bytes / 1e6)),
             start,
             drain,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use flow_codec::Decoder;
 use usdt_flow::follow::{
     Change, CommitError, Committed, FollowError, Log, Outgoing, PartitionId, Position, Record,
     StreamEnd, Told,
@@ -221,7 +222,10 @@ impl Log for SimLog {
         let Some(Next { partition, offset, payload }) = self.wait_for_record(wait)? else {
             return Ok(false);
         };
-        take(Record { partition, offset, payload: &payload })?;
+        let mut decoded = Vec::new();
+        let unread = Decoder::new(None).decode(&payload, &mut decoded).err();
+        let mut decoded = decoded.into_iter();
+        take(Record { partition, offset, payload: &payload, decoded: &mut decoded, unread })?;
         Ok(true)
     }
 
