@@ -68,7 +68,16 @@ impl Format {
         if compact::is_compact(record) {
             return Ok(Format::Compact);
         }
-        of_json(std::str::from_utf8(record)?)
+        of_json(text(record)?)
+    }
+}
+
+/// The record as text. The library is quicker, the standard one says where a
+/// record goes wrong.
+fn text(record: &[u8]) -> Result<&str, DecodeError> {
+    match simdutf8::basic::from_utf8(record) {
+        Ok(text) => Ok(text),
+        Err(_) => Ok(std::str::from_utf8(record)?),
     }
 }
 
@@ -107,7 +116,7 @@ impl Decoder {
         if self.format == Some(Format::Compact) || is_compact() {
             return compact::decode(record, out);
         }
-        let text = std::str::from_utf8(record)?;
+        let text = text(record)?;
         let format = match self.format {
             Some(format) => format,
             None => of_json(text)?,

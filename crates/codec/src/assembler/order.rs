@@ -2,7 +2,7 @@
 //! that are told twice.
 
 use std::collections::BTreeMap;
-use std::mem::discriminant;
+use std::mem::{Discriminant, discriminant};
 
 use flow_core::{Action, Address, Amount, Chain, LedgerEvent, TxHash};
 use foldhash::fast::FixedState;
@@ -14,13 +14,13 @@ use crate::{ChainAction, ChainEvent, LogIndex, tether};
 pub(super) fn ledger_events(
     chain: Chain,
     transactions: &[TxHash],
-    mut events: Vec<ChainEvent>,
+    mut events: Vec<&ChainEvent>,
 ) -> Vec<LedgerEvent> {
     sort(transactions, &mut events);
     let owner = tether::multisig(chain);
     let actions = pair_supply(owner, &events);
-    let mut positions: HashMap<(TxHash, std::mem::Discriminant<Action>), u32, FixedState> =
-        HashMap::default();
+    let mut positions: HashMap<(TxHash, Discriminant<Action>), u32, FixedState> =
+        HashMap::with_capacity_and_hasher(events.len(), FixedState::default());
     let mut ordered = Vec::with_capacity(events.len());
     for (event, action) in events.iter().zip(actions) {
         let Some(action) = action else { continue };
@@ -37,25 +37,27 @@ pub(super) fn ledger_events(
 /// transaction, by the transaction's place (from the header, else its first
 /// arrival) and then that index. An event without an index stays behind the
 /// one it came after.
-fn sort(transactions: &[TxHash], events: &mut [ChainEvent]) {
+fn sort(transactions: &[TxHash], events: &mut [&ChainEvent]) {
     if events.iter().all(|event| matches!(event.index, Some(LogIndex::InBlock(_)))) {
         events.sort_by_key(|event| event.index);
         return;
     }
-    let mut ranks: HashMap<TxHash, u32, FixedState> = HashMap::default();
+    let txs = transactions.len() + events.len();
+    let mut ranks: HashMap<TxHash, u32, FixedState> =
+        HashMap::with_capacity_and_hasher(txs, FixedState::default());
     for tx in transactions.iter().copied().chain(events.iter().map(|event| event.tx)) {
         let next = u32::try_from(ranks.len()).unwrap_or(u32::MAX);
         ranks.entry(tx).or_insert(next);
     }
     let mut last = (0, 0);
-    let mut keyed: Vec<((u32, u32), ChainEvent)> = Vec::with_capacity(events.len());
-    for event in events.iter() {
+    let mut keyed: Vec<((u32, u32), &ChainEvent)> = Vec::with_capacity(events.len());
+    for event in events.iter().copied() {
         last = match event.index {
             Some(LogIndex::InBlock(index)) => (index, 0),
             Some(LogIndex::InTx(index)) => (ranks[&event.tx], index),
             None => last,
         };
-        keyed.push((last, *event));
+        keyed.push((last, event));
     }
     keyed.sort_by_key(|(key, _)| *key);
     for (slot, (_, event)) in events.iter_mut().zip(keyed) {
@@ -67,7 +69,7 @@ fn sort(transactions: &[TxHash], events: &mut [ChainEvent]) {
 /// TRON a `Transfer` from or to the zero address stands beside them in the
 /// transaction and tells it, and the pair counts once (`None` for the log);
 /// alone, they concern the contract's owner.
-fn pair_supply(owner: Address, events: &[ChainEvent]) -> Vec<Option<Action>> {
+fn pair_supply(owner: Address, events: &[&ChainEvent]) -> Vec<Option<Action>> {
     let mut issued: BTreeMap<(TxHash, Amount), usize> = BTreeMap::new();
     let mut redeemed: BTreeMap<(TxHash, Amount), usize> = BTreeMap::new();
     for event in events {

@@ -74,7 +74,7 @@ impl Assembler {
         for event in branch.events() {
             match Identity::of(event) {
                 Some(identity) if !self.recent.insert(identity, number) => repeated += 1,
-                _ => events.push(*event),
+                _ => events.push(event),
             }
         }
         let hash = branch.hash;

@@ -18,16 +18,16 @@ pub(crate) use log::{LogMeaning, Parameter, decode_named_log, decode_text_log};
 /// The USDT contract of a chain.
 pub const fn usdt(chain: Chain) -> Address {
     match chain {
-        Chain::Ethereum => Address(unhex(b"dac17f958d2ee523a2206206994597c13d831ec7")),
-        Chain::Tron => Address(unhex(b"a614f803b6fd780986a42c78ec9c7f77e6ded13c")),
+        Chain::Ethereum => const { Address(unhex(b"dac17f958d2ee523a2206206994597c13d831ec7")) },
+        Chain::Tron => const { Address(unhex(b"a614f803b6fd780986a42c78ec9c7f77e6ded13c")) },
     }
 }
 
 /// The multisig wallet that owns the USDT contract of a chain.
 pub const fn multisig(chain: Chain) -> Address {
     match chain {
-        Chain::Ethereum => Address(unhex(b"c6cde7c39eb2f0f0095f41570af89efc2c1ea828")),
-        Chain::Tron => Address(unhex(b"0fa695d6b065707cb4e0ef73b751c93347682bf2")),
+        Chain::Ethereum => const { Address(unhex(b"c6cde7c39eb2f0f0095f41570af89efc2c1ea828")) },
+        Chain::Tron => const { Address(unhex(b"0fa695d6b065707cb4e0ef73b751c93347682bf2")) },
     }
 }
 

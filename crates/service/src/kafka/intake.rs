@@ -43,7 +43,6 @@ pub(super) struct Intake {
 }
 
 /// Records in the order in which they were read.
-#[derive(Default)]
 struct Batch {
     records: Vec<Entry>,
     /// The payloads, one behind the other.
@@ -88,7 +87,8 @@ impl Intake {
     ) -> anyhow::Result<Intake> {
         let (sender, batches) = sync_channel(QUEUE_BATCHES);
         let stop = Arc::new(AtomicBool::new(false));
-        let reading = Reading { consumer, partitions: partitions.to_vec(), decoders, last: 0 };
+        let reading =
+            Reading { consumer, partitions: partitions.to_vec(), decoders, last: 0, room: [0; 3] };
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name("intake".to_owned())
@@ -170,6 +170,9 @@ struct Reading {
     decoders: Vec<Decoder>,
     /// The partition of the last record.
     last: usize,
+    /// How many records, bytes and values the last batch held: the next one
+    /// will need as much room.
+    room: [usize; 3],
 }
 
 impl Reading {
@@ -185,7 +188,13 @@ impl Reading {
 
     /// Whatever is there, up to a full batch.
     fn read(&mut self) -> Batch {
-        let mut batch = Batch::default();
+        let [records, bytes, decoded] = self.room;
+        let mut batch = Batch {
+            records: Vec::with_capacity(records),
+            bytes: Vec::with_capacity(bytes),
+            decoded: Vec::with_capacity(decoded),
+            failed: None,
+        };
         let mut wait = POLL_MAX;
         let consumer = Arc::clone(&self.consumer);
         while batch.records.len() < BATCH_RECORDS && batch.bytes.len() < BATCH_BYTES {
@@ -198,6 +207,9 @@ impl Reading {
                 }
             }
             wait = Duration::ZERO;
+        }
+        if !batch.records.is_empty() {
+            self.room = [batch.records.len(), batch.bytes.len(), batch.decoded.len()];
         }
         batch
     }
