@@ -56,17 +56,14 @@ fn amount(random: &mut Pcg64Mcg, balance: u64) -> u64 {
 /// An engine with so many transfers behind it; where blocks can be reverted,
 /// those older than [`REVERTIBLE`] are final.
 pub(crate) fn played(transfers: u64, config: EngineConfig, cases: &[Case]) -> Engine {
-    let accounts = transfers / 4;
-    let mut random = Pcg64Mcg::seed_from_u64(7);
-    let mut balances = vec![0_u64; usize::try_from(accounts).expect("fits")];
     let revertible = config.revertible;
     let mut engine = Engine::new(config);
     let mut effects = Vec::new();
     for case in cases {
         engine.apply(Event::CaseOpened(case.clone()), &mut effects).expect("the case opens");
     }
-    for number in 0..transfers / BLOCK_TRANSFERS {
-        let block = block(&mut random, accounts, number, &mut balances);
+    for block in Stream::new(transfers) {
+        let number = block.number;
         engine.apply(Event::BlockCommitted(block), &mut effects).expect("the block applies");
         if revertible && number > REVERTIBLE {
             let last = Event::BlockFinalized { chain: Chain::Tron, number: number - REVERTIBLE };
@@ -75,6 +72,36 @@ pub(crate) fn played(transfers: u64, config: EngineConfig, cases: &[Case]) -> En
         effects.clear();
     }
     engine
+}
+
+/// The blocks of so many transfers, one after the other.
+pub(crate) struct Stream {
+    random: Pcg64Mcg,
+    accounts: u64,
+    balances: Vec<u64>,
+    numbers: std::ops::Range<u64>,
+}
+
+impl Stream {
+    /// Always the same for as many transfers.
+    pub(crate) fn new(transfers: u64) -> Stream {
+        let accounts = transfers / 4;
+        Stream {
+            random: Pcg64Mcg::seed_from_u64(7),
+            accounts,
+            balances: vec![0; usize::try_from(accounts).expect("fits")],
+            numbers: 0..transfers / BLOCK_TRANSFERS,
+        }
+    }
+}
+
+impl Iterator for Stream {
+    type Item = Block;
+
+    fn next(&mut self) -> Option<Block> {
+        let number = self.numbers.next()?;
+        Some(block(&mut self.random, self.accounts, number, &mut self.balances))
+    }
 }
 
 /// The block of that number.
