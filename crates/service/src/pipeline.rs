@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use flow_codec::{Assembled, Assembler, AssemblerConfig, Decoded, Dropped};
+use flow_codec::{Assembled, Assembler, AssemblerConfig, DecodeError, Decoded, Dropped};
 use flow_core::{Action, ApplyError, Block, Chain, Effect, Engine, Event};
 
 use crate::metrics::Metrics;
@@ -21,6 +21,12 @@ pub struct Rejected {
     pub reason: &'static str,
     /// For a person.
     pub message: String,
+}
+
+impl From<DecodeError> for Rejected {
+    fn from(error: DecodeError) -> Self {
+        Rejected { reason: error.reason(), message: error.to_string() }
+    }
 }
 
 /// Why the pipeline must stop.

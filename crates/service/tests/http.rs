@@ -154,7 +154,7 @@ fn no_request_breaks_it() {
         refused += u64::from(status.starts_with('4'));
     }
     assert_answers(&server);
-    assert!(answered > 0 && refused > 0, "{answered}, {refused}");
+    assert!(answered * 2 > count() && refused * 20 > count(), "{answered}, {refused}");
     server.stop().unwrap();
     assert_eq!(PANICS.load(Ordering::Relaxed), 0);
 }

@@ -3,7 +3,8 @@
 //!     cargo run --release -p flow-sim --example records -- java-tron 20000 > records.jsonl
 //!
 //! Arguments: the format (java-tron, ethereum-etl, json-rpc, plain, or compact,
-//! whose records stand behind their length instead of in lines), the duration in slots of 3 seconds, the seed (1 unless given).
+//! whose records stand behind their length instead of in lines), the duration in
+//! slots of 3 seconds, the seed (1 unless given).
 
 use std::io::{BufWriter, Write};
 

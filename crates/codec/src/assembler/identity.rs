@@ -58,11 +58,10 @@ impl Places {
         at: usize,
         of: impl Fn(usize) -> Option<Identity>,
     ) -> Option<usize> {
-        let is_it = |at: &u32| of(*at as usize) == Some(identity);
-        match self.0.entry(hash(identity), is_it, |at| rehash(of(*at as usize))) {
+        match self.entry(identity, of) {
             Entry::Occupied(known) => Some(*known.get() as usize),
             Entry::Vacant(place) => {
-                place.insert(u32::try_from(at).expect("memory holds fewer events"));
+                place.insert(number(at));
                 None
             }
         }
@@ -75,14 +74,19 @@ impl Places {
         at: usize,
         of: impl Fn(usize) -> Option<Identity>,
     ) {
-        let at = u32::try_from(at).expect("memory holds fewer events");
+        let at = number(at);
+        self.entry(identity, of).and_modify(|known| *known = at).or_insert(at);
+    }
+
+    fn entry(
+        &mut self,
+        identity: Identity,
+        of: impl Fn(usize) -> Option<Identity>,
+    ) -> Entry<'_, u32> {
         let is_it = |at: &u32| of(*at as usize) == Some(identity);
-        match self.0.entry(hash(identity), is_it, |at| rehash(of(*at as usize))) {
-            Entry::Occupied(mut known) => *known.get_mut() = at,
-            Entry::Vacant(place) => {
-                place.insert(at);
-            }
-        }
+        // What is in the table has an identity.
+        let rehash = |at: &u32| of(*at as usize).map_or(0, hash);
+        self.0.entry(hash(identity), is_it, rehash)
     }
 
     /// Takes it out; where it stood.
@@ -97,9 +101,8 @@ impl Places {
     }
 }
 
-/// The hash of something that is in the table, so that it has an identity.
-fn rehash(identity: Option<Identity>) -> u64 {
-    identity.map_or(0, hash)
+fn number(place: usize) -> u32 {
+    u32::try_from(place).expect("memory holds fewer events")
 }
 
 /// In which block put out each event stands. Those of final blocks are

@@ -302,9 +302,7 @@ impl State<'_> {
         let Record { partition, offset, payload, decoded, unread } = record;
         let chain = self.chain();
         let (block, dropped) = self.pipeline.accept(Some(chain), decoded)?;
-        let unread =
-            unread.map(|error| Rejected { reason: error.reason(), message: error.to_string() });
-        if let Some(rejected) = unread.or(dropped) {
+        if let Some(rejected) = unread.map(Rejected::from).or(dropped) {
             self.refuse(&rejected, partition, offset, payload);
         }
         self.progress.processed(partition, offset, block, now);

@@ -89,13 +89,13 @@ fn next_length(reader: &mut Reader) -> io::Result<Option<u64>> {
     let mut len = 0;
     // Shorter than 2^35 bytes, or the file is damaged.
     for shift in (0..35).step_by(7) {
-        let mut byte = [0];
-        match reader.read(&mut byte)? {
-            0 if shift == 0 => return Ok(None),
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => len |= u64::from(byte[0] & 0x7f) << shift,
-        }
-        if byte[0] < 0x80 {
+        let byte = match reader.by_ref().bytes().next().transpose()? {
+            Some(byte) => byte,
+            None if shift == 0 => return Ok(None),
+            None => return Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        len |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
             return Ok(Some(len));
         }
     }

@@ -103,7 +103,7 @@ impl Replay {
             }
             let line = row.position().map_or(line, csv::Position::line);
             let result = self.decoder.decode_row(&layout, &row, &mut self.decoded);
-            let rejected = result.err().map(|error| rejected(&error));
+            let rejected = result.err().map(Rejected::from);
             self.take(rejected, &Place { file: path, line }, || joined(&row))?;
         }
     }
@@ -121,9 +121,7 @@ impl Replay {
             if text.is_empty() {
                 continue;
             }
-            let result = self.decoder.decode(text, &mut self.decoded);
-            let rejected = result.err().map(|error| rejected(&error));
-            self.take(rejected, &Place { file: path, line: number }, || text.to_vec())?;
+            self.read_record(text, &Place { file: path, line: number })?;
         }
         Ok(())
     }
@@ -136,11 +134,15 @@ impl Replay {
             if !more {
                 break;
             }
-            let result = self.decoder.decode(&record, &mut self.decoded);
-            let rejected = result.err().map(|error| rejected(&error));
-            self.take(rejected, &Place { file: path, line: number }, || record.clone())?;
+            self.read_record(&record, &Place { file: path, line: number })?;
         }
         Ok(())
+    }
+
+    /// Decodes a record that is no row, and takes it.
+    fn read_record(&mut self, record: &[u8], place: &Place<'_>) -> anyhow::Result<()> {
+        let result = self.decoder.decode(record, &mut self.decoded);
+        self.take(result.err().map(Rejected::from), place, || record.to_vec())
     }
 
     /// Puts a decoded record through the pipeline, or refuses it.
@@ -265,10 +267,6 @@ pub fn write_tables(
 /// Sizes of the files, for a progress bar; `None` if one is a stream.
 pub fn total_bytes(paths: &[PathBuf]) -> Option<u64> {
     paths.iter().map(|path| std::fs::metadata(path).ok().map(|file| file.len())).sum()
-}
-
-fn rejected(error: &flow_codec::DecodeError) -> Rejected {
-    Rejected { reason: error.reason(), message: error.to_string() }
 }
 
 /// The row as it stood, but for quotes.
