@@ -14,9 +14,6 @@ use crate::movement::{AccountId, TransferId};
 use crate::prefetch::prefetch;
 use crate::{Amount, EngineConfig, PathStep};
 
-/// No node stands for the account.
-const ABSENT: u32 = u32::MAX;
-
 /// What an edge knows of its transfer; the accounts are its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Edge {
@@ -27,10 +24,11 @@ pub(crate) struct Edge {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct TransferGraph {
-    recent: DiGraph<AccountId, Edge, u32>,
-    /// By account: its node in `recent`.
+    /// The newest transfers, `window` of them at most, and as many before them.
+    newer: DiGraph<AccountId, Edge, u32>,
+    older: DiGraph<AccountId, Edge, u32>,
+    /// By account: its node in `newer`, if that node is the account's.
     nodes: Vec<u32>,
-    /// Transfers that the graph keeps once there are twice as many.
     window: usize,
     /// Sealed transfers of paths told, as they were told last.
     paths: HashMap<TransferId, PathStep, FixedState>,
@@ -48,7 +46,8 @@ impl TransferGraph {
     /// many, and of at most `paths_max` transfers of paths.
     pub(crate) fn new(window: usize, paths_max: usize) -> TransferGraph {
         TransferGraph {
-            recent: DiGraph::default(),
+            newer: DiGraph::default(),
+            older: DiGraph::default(),
             nodes: Vec::new(),
             window,
             paths: HashMap::default(),
@@ -66,11 +65,12 @@ impl TransferGraph {
         if self.window == 0 {
             return;
         }
-        if self.recent.edge_count() >= 2 * self.window {
-            self.keep(self.recent.edge_count() - self.window, usize::MAX);
+        if self.newer.edge_count() >= self.window || self.newer.node_count() > 4 * self.window {
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.clear();
         }
         let ends = (self.node(from), self.node(to));
-        self.recent.add_edge(ends.0, ends.1, edge);
+        self.newer.add_edge(ends.0, ends.1, edge);
     }
 
     /// Brings near what [`append`](Self::append) asks of the account.
@@ -81,34 +81,27 @@ impl TransferGraph {
 
     fn node(&mut self, account: AccountId) -> NodeIndex<u32> {
         if self.nodes.len() <= account.index() {
-            self.nodes.resize(account.index() + 1, ABSENT);
+            self.nodes.resize(account.index() + 1, 0);
         }
-        let known = self.nodes[account.index()];
-        if known != ABSENT {
-            return NodeIndex::new(known as usize);
+        let known = NodeIndex::new(self.nodes[account.index()] as usize);
+        if self.newer.node_weight(known) == Some(&account) {
+            return known;
         }
-        let node = self.recent.add_node(account);
+        let node = self.newer.add_node(account);
         self.nodes[account.index()] = u32::try_from(node.index()).expect("at most 4 windows");
         node
     }
 
     /// Forgets transfers that were reverted: those from `end` on.
     pub(crate) fn revert(&mut self, end: TransferId) {
-        let keep = self.recent.edge_weights().take_while(|edge| edge.id < end).count();
-        self.keep(0, keep);
+        for graph in [&mut self.newer, &mut self.older] {
+            while let Some(last) = graph.edge_indices().next_back()
+                && graph[last].id >= end
+            {
+                graph.remove_edge(last);
+            }
+        }
         self.paths.retain(|id, _| *id < end);
-    }
-
-    /// Builds the graph anew from its edges `from..to`.
-    fn keep(&mut self, from: usize, to: usize) {
-        let old = std::mem::take(&mut self.recent);
-        for account in old.node_weights() {
-            self.nodes[account.index()] = ABSENT;
-        }
-        for edge in old.raw_edges().iter().take(to).skip(from) {
-            let ends = (self.node(old[edge.source()]), self.node(old[edge.target()]));
-            self.recent.add_edge(ends.0, ends.1, edge.weight);
-        }
     }
 
     /// The transfer as a step of a path that carried `tainted` units. What was
@@ -136,7 +129,7 @@ impl TransferGraph {
 
     /// Transfers in the window and on paths.
     pub(crate) fn sizes(&self) -> (usize, usize) {
-        (self.recent.edge_count(), self.paths.len())
+        (self.newer.edge_count() + self.older.edge_count(), self.paths.len())
     }
 }
 
@@ -164,7 +157,8 @@ mod tests {
     }
 
     fn ids(graph: &TransferGraph) -> Vec<u32> {
-        graph.recent.edge_weights().map(|edge| edge.id.0).collect()
+        let edges = graph.older.edge_weights().chain(graph.newer.edge_weights());
+        edges.map(|edge| edge.id.0).collect()
     }
 
     #[test]
@@ -177,19 +171,24 @@ mod tests {
         let mut graph = TransferGraph::new(10, 1);
         append(&mut graph, 0..95);
         assert_eq!(ids(&graph), (80..95).collect::<Vec<_>>());
-        assert!(graph.recent.node_count() <= 12);
-        for edge in graph.recent.raw_edges() {
-            let ends = (graph.recent[edge.source()].0, graph.recent[edge.target()].0);
-            assert_eq!(ends, (edge.weight.id.0 % 7, edge.weight.id.0 % 5 + 7));
+        for graph in [&graph.older, &graph.newer] {
+            assert!(graph.node_count() <= 12);
+            for edge in graph.raw_edges() {
+                let ends = (graph[edge.source()].0, graph[edge.target()].0);
+                assert_eq!(ends, (edge.weight.id.0 % 7, edge.weight.id.0 % 5 + 7));
+            }
         }
     }
 
     #[test]
     fn a_revert_takes_off_the_newest() {
-        let mut graph = TransferGraph::new(10, 1);
-        append(&mut graph, 0..15);
-        graph.revert(TransferId(12));
-        append(&mut graph, 12..14);
-        assert_eq!(ids(&graph), (0..14).collect::<Vec<_>>());
+        for end in [12, 7] {
+            let mut graph = TransferGraph::new(10, 1);
+            append(&mut graph, 0..15);
+            graph.revert(TransferId(end));
+            assert_eq!(ids(&graph), (0..end).collect::<Vec<_>>());
+            append(&mut graph, end..14);
+            assert_eq!(ids(&graph), (0..14).collect::<Vec<_>>());
+        }
     }
 }

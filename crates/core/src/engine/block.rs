@@ -9,9 +9,16 @@ use crate::movement::{AccountId, BlockMeta, Mark, Movement, NO_LOG_INDEX, Transf
 use crate::prefetch::prefetch;
 use crate::trace::{LaneIx, Touch, World};
 use crate::{
-    AccountKey, Action, Address, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
+    AccountKey, Action, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
     Refusal, RefusedEvent,
 };
+
+/// Events whose accounts are located together: what is known of them fits into
+/// the nearest cache.
+const AHEAD: usize = 64;
+
+/// In place of an account that an event does not have.
+const NOBODY: AccountId = AccountId(u32::MAX);
 
 /// What the accounts of an event do to each other.
 enum Outcome {
@@ -27,21 +34,23 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
         let meta = self.begin(&block)?;
-        self.look_ahead(&block);
         let mut touches = self.wake(&meta);
         let mut lanes = BTreeSet::new();
-        for event in &block.events {
-            let mark = Mark {
-                tx: event.tx,
-                log_index: event.log_index.unwrap_or(NO_LOG_INDEX),
-                position: event.position,
-            };
-            match self.record(block.chain, event, mark)? {
-                Outcome::Nothing => {}
-                Outcome::Refused(reason) => effects.push(refusal(&meta, event, reason)),
-                Outcome::Moved(movement) => {
-                    self.trace(&movement, mark, &meta, &mut lanes, effects)?;
-                    touches.append(&mut self.notes.touches);
+        for events in block.events.chunks(AHEAD) {
+            self.locate(block.chain, events)?;
+            for (at, event) in events.iter().enumerate() {
+                let mark = Mark {
+                    tx: event.tx,
+                    log_index: event.log_index.unwrap_or(NO_LOG_INDEX),
+                    position: event.position,
+                };
+                match self.record(&event.action, self.located[at], mark)? {
+                    Outcome::Nothing => {}
+                    Outcome::Refused(reason) => effects.push(refusal(&meta, event, reason)),
+                    Outcome::Moved(movement) => {
+                        self.trace(&movement, mark, &meta, &mut lanes, effects)?;
+                        touches.append(&mut self.notes.touches);
+                    }
                 }
             }
         }
@@ -54,18 +63,33 @@ impl Engine {
         self.end(block)
     }
 
-    /// Brings near what is known of the block's accounts. It lies scattered:
-    /// so the processor waits for several at a time, not for one after another.
-    fn look_ahead(&self, block: &Block) {
-        for event in &block.events {
-            for address in event.action.accounts().into_iter().flatten() {
-                let key = AccountKey { chain: block.chain, address };
-                if let Some(account) = self.accounts.find(key) {
-                    prefetch(&self.ledger.holdings, account.index());
-                    self.graph.prefetch(account);
+    /// Finds the accounts of some events, and gives ids to new ones. What is
+    /// known of accounts lies scattered: so the processor is asked for all of
+    /// it at each step, and waits for many at a time, not for one after another.
+    fn locate(&mut self, chain: Chain, events: &[LedgerEvent]) -> Result<(), ApplyError> {
+        let keys = |event: &LedgerEvent| {
+            event.action.accounts().map(|address| Some(AccountKey { chain, address: address? }))
+        };
+        self.tags.clear();
+        self.located.clear();
+        for event in events {
+            self.tags.push(keys(event).map(|key| Some(self.accounts.ask(key?))));
+        }
+        for id in self.tags.iter().flatten().flatten().filter_map(|tag| self.accounts.guess(*tag)) {
+            prefetch(&self.ledger.holdings, id.index());
+            self.graph.prefetch(id);
+        }
+        for (event, tags) in events.iter().zip(&self.tags) {
+            let mut ids = [NOBODY; 2];
+            for ((key, tag), id) in keys(event).into_iter().zip(tags).zip(&mut ids) {
+                if let (Some(key), Some(tag)) = (key, tag) {
+                    *id = self.accounts.intern_tagged(key, *tag).ok_or(ApplyError::Full)?;
                 }
             }
+            self.located.push(ids);
         }
+        self.ledger.grow(self.accounts.len());
+        Ok(())
     }
 
     /// Gives the block its place.
@@ -167,62 +191,45 @@ impl Engine {
         });
     }
 
-    /// Moves the units of an event, and gives it its place in the history.
+    /// Moves the units of an event between its accounts, the sender first, and
+    /// gives it its place in the history.
     fn record(
         &mut self,
-        chain: Chain,
-        event: &LedgerEvent,
+        action: &Action,
+        [from, to]: [AccountId; 2],
         mark: Mark,
     ) -> Result<Outcome, ApplyError> {
-        let outcome = match event.action {
+        for id in [from, to].into_iter().filter(|id| *id != NOBODY) {
+            if !self.journal.is_empty() {
+                self.note(id);
+            }
+            self.see(id);
+        }
+        let outcome = match *action {
             Action::Multisig(_) => Outcome::Nothing,
-            Action::Transfer { from, to, amount } => {
-                let (from, to) = (self.name(chain, from)?, self.name(chain, to)?);
-                self.record_transfer(from, to, amount)?
+            Action::Transfer { amount, .. } => self.record_transfer(from, to, amount)?,
+            Action::Issue { amount: 0, .. } => Outcome::Nothing,
+            Action::Issue { amount, .. } if self.ledger.overflows(to, amount) => {
+                Outcome::Refused(Refusal::BalanceOverflow)
             }
-            Action::Issue { to, amount } => {
-                let to = self.name(chain, to)?;
-                match amount {
-                    0 => Outcome::Nothing,
-                    _ if self.ledger.overflows(to, amount) => {
-                        Outcome::Refused(Refusal::BalanceOverflow)
-                    }
-                    _ => {
-                        let before = self.ledger.credit(to, amount);
-                        Outcome::Moved(Movement::Issue { to, amount, before })
-                    }
-                }
+            Action::Issue { amount, .. } => {
+                let before = self.ledger.credit(to, amount);
+                Outcome::Moved(Movement::Issue { to, amount, before })
             }
-            Action::Redeem { from, amount } => {
-                let from = self.name(chain, from)?;
+            Action::Redeem { amount, .. } => {
                 self.burn(from, amount, |debit| Movement::Redeem { from, amount, debit })
             }
-            Action::Destroy { account, amount } => {
-                let account = self.name(chain, account)?;
-                self.burn(account, amount, |debit| Movement::Destroy { account, amount, debit })
+            Action::Destroy { amount, .. } => {
+                let account = from;
+                self.burn(from, amount, |debit| Movement::Destroy { account, amount, debit })
             }
-            Action::BlacklistAdd { account } => {
-                let account = self.name(chain, account)?;
-                self.set_frozen(account, true)
-            }
-            Action::BlacklistRemove { account } => {
-                let account = self.name(chain, account)?;
-                self.set_frozen(account, false)
-            }
+            Action::BlacklistAdd { .. } => self.set_frozen(from, true),
+            Action::BlacklistRemove { .. } => self.set_frozen(from, false),
         };
         if let Outcome::Moved(movement) = outcome {
             self.history.tail.push(movement, mark);
         }
         Ok(outcome)
-    }
-
-    fn name(&mut self, chain: Chain, address: Address) -> Result<AccountId, ApplyError> {
-        let id = self.intern(AccountKey { chain, address })?;
-        if !self.journal.is_empty() {
-            self.note(id);
-        }
-        self.see(id);
-        Ok(id)
     }
 
     fn record_transfer(

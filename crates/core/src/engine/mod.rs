@@ -23,7 +23,7 @@ use hashbrown::HashMap;
 pub use config::{ApplyError, EngineConfig};
 pub use report::MemoryStats;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Tag};
 use crate::alert::Sight;
 use crate::freeze::FreezeDesk;
 use crate::graph::TransferGraph;
@@ -101,6 +101,9 @@ pub struct Engine {
     finals: [Option<u64>; 2],
     stats: LedgerStats,
     notes: Notes,
+    /// The accounts of the events at hand: their tags, then their ids.
+    tags: Vec<[Option<Tag>; 2]>,
+    located: Vec<[AccountId; 2]>,
     /// An image that was begun and is not whole yet.
     imaging: Option<Box<EngineImage>>,
 }

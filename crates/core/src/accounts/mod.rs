@@ -3,68 +3,86 @@
 //! What always holds: ids rise in order of first sight and are never taken
 //! back; the index is never iterated, so no order depends on hashing.
 
+mod index;
+
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
 use crate::AccountKey;
 use crate::movement::AccountId;
+use crate::prefetch::prefetch;
+use index::Index;
+pub(crate) use index::Tag;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     keys: Vec<AccountKey>,
-    /// Ids by the hash of their key: 4 bytes each, the key stands in `keys`.
-    ids: HashTable<AccountId>,
+    index: Index,
 }
 
 /// The key as three words: quicker to mix than 21 bytes.
-fn hash(key: AccountKey) -> u64 {
+fn tag(key: AccountKey) -> Tag {
     let bytes = &key.address.0;
     let word = |at: usize| {
         let word = bytes[at..at + 8].try_into().expect("8 bytes");
         u64::from_le_bytes(word)
     };
-    FixedState::default().hash_one((word(0), word(8), word(12), key.chain.index()))
+    Tag::of(FixedState::default().hash_one((word(0), word(8), word(12), key.chain.index())))
 }
 
 impl Accounts {
     /// The account's id, given on first sight; `None` when 32 bits cannot name
     /// one more.
     pub(crate) fn intern(&mut self, key: AccountKey) -> Option<AccountId> {
-        let hash = hash(key);
-        let keys = &self.keys;
-        if let Some(id) = self.ids.find(hash, |id| keys[id.index()] == key) {
-            return Some(*id);
+        self.intern_tagged(key, tag(key))
+    }
+
+    /// The same, for a key that was [asked for](Self::ask) before.
+    #[inline]
+    pub(crate) fn intern_tagged(&mut self, key: AccountKey, tag: Tag) -> Option<AccountId> {
+        if let Some(id) = self.index.find(tag, |id| self.keys[id.index()] == key) {
+            return Some(id);
         }
         let id = AccountId(u32::try_from(self.keys.len()).ok().filter(|id| *id < u32::MAX)?);
         self.keys.push(key);
-        let Accounts { keys, ids } = self;
-        ids.insert_unique(hash, id, |id| self::hash(keys[id.index()]));
+        self.index.insert(tag, id);
         Some(id)
     }
 
     /// These accounts, with ids in this order; `None` when two are the same, or
     /// 32 bits cannot name them all.
     pub(crate) fn of(keys: Vec<AccountKey>) -> Option<Accounts> {
-        let count = u32::try_from(keys.len()).ok().filter(|count| *count < u32::MAX)?;
-        let mut ids = HashTable::with_capacity(keys.len());
-        for id in (0..count).map(AccountId) {
-            let key = keys[id.index()];
-            let same = |other: &AccountId| keys[other.index()] == key;
-            match ids.entry(hash(key), same, |id| hash(keys[id.index()])) {
-                Entry::Occupied(_) => return None,
-                Entry::Vacant(place) => place.insert(id),
-            };
+        let count = keys.len();
+        let mut accounts =
+            Accounts { keys: Vec::with_capacity(count), index: Index::with_capacity(count) };
+        for (at, key) in keys.into_iter().enumerate() {
+            accounts.intern(key).filter(|id| id.index() == at)?;
         }
-        Some(Accounts { keys, ids })
+        Some(accounts)
     }
 
     /// The account's id, if it was ever named.
     pub(crate) fn find(&self, key: AccountKey) -> Option<AccountId> {
-        self.ids.find(hash(key), |id| self.keys[id.index()] == key).copied()
+        self.index.find(tag(key), |id| self.keys[id.index()] == key)
+    }
+
+    /// First step of a look-up in company, when memory is far: asks for where
+    /// the id may stand.
+    #[inline]
+    pub(crate) fn ask(&self, key: AccountKey) -> Tag {
+        let tag = tag(key);
+        self.index.prefetch(tag);
+        tag
+    }
+
+    /// Second step: the id that it most likely is, whose key is asked for.
+    #[inline]
+    pub(crate) fn guess(&self, tag: Tag) -> Option<AccountId> {
+        let id = self.index.find(tag, |_| true)?;
+        prefetch(&self.keys, id.index());
+        Some(id)
     }
 
     pub(crate) fn key(&self, id: AccountId) -> AccountKey {
