@@ -116,6 +116,7 @@ pub enum Action {
 
 impl Action {
     /// The accounts whose units or freeze it concerns, the sender first.
+    #[inline]
     pub(crate) const fn accounts(&self) -> [Option<Address>; 2] {
         match *self {
             Action::Transfer { from, to, .. } => [Some(from), Some(to)],

@@ -79,6 +79,15 @@ impl TransferGraph {
         prefetch(&self.nodes, account.index());
     }
 
+    /// Then brings near the account's node.
+    #[inline]
+    pub(crate) fn prefetch_node(&self, account: AccountId) {
+        if let Some(node) = self.nodes.get(account.index()) {
+            prefetch(self.newer.raw_nodes(), *node as usize);
+        }
+    }
+
+    #[inline]
     fn node(&mut self, account: AccountId) -> NodeIndex<u32> {
         if self.nodes.len() <= account.index() {
             self.nodes.resize(account.index() + 1, 0);

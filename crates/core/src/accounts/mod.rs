@@ -22,14 +22,13 @@ pub(crate) struct Accounts {
     index: Index,
 }
 
-/// The key as three words: quicker to mix than 21 bytes.
+/// The key as two numbers: quicker to mix than 21 bytes.
+#[inline]
 fn tag(key: AccountKey) -> Tag {
-    let bytes = &key.address.0;
-    let word = |at: usize| {
-        let word = bytes[at..at + 8].try_into().expect("8 bytes");
-        u64::from_le_bytes(word)
-    };
-    Tag::of(FixedState::default().hash_one((word(0), word(8), word(12), key.chain.index())))
+    let (head, tail) = key.address.0.split_first_chunk().expect("20 bytes");
+    let tail = u32::from_le_bytes(tail.try_into().expect("the 4 bytes behind 16"));
+    let rest = u64::from(tail) << 1 | key.chain.index() as u64;
+    Tag::of(FixedState::default().hash_one((u128::from_le_bytes(*head), rest)))
 }
 
 impl Accounts {

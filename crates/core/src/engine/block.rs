@@ -7,9 +7,9 @@ use crate::graph::Edge;
 use crate::journal::{AccountWas, Entry, LaneWas};
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, NO_LOG_INDEX, Transfer};
 use crate::prefetch::prefetch;
-use crate::trace::{LaneIx, Touch, World};
+use crate::trace::{Book, LaneIx, Touch, World};
 use crate::{
-    AccountKey, Action, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
+    AccountKey, Action, Address, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
     Refusal, RefusedEvent,
 };
 
@@ -67,28 +67,35 @@ impl Engine {
     /// known of accounts lies scattered: so the processor is asked for all of
     /// it at each step, and waits for many at a time, not for one after another.
     fn locate(&mut self, chain: Chain, events: &[LedgerEvent]) -> Result<(), ApplyError> {
-        let keys = |event: &LedgerEvent| {
-            event.action.accounts().map(|address| Some(AccountKey { chain, address: address? }))
-        };
         self.tags.clear();
         self.located.clear();
         for event in events {
-            self.tags.push(keys(event).map(|key| Some(self.accounts.ask(key?))));
+            for address in event.action.accounts() {
+                let key = AccountKey { chain, address: address.unwrap_or(Address::ZERO) };
+                self.tags.push(self.accounts.ask(key));
+            }
         }
-        for id in self.tags.iter().flatten().flatten().filter_map(|tag| self.accounts.guess(*tag)) {
-            prefetch(&self.ledger.holdings, id.index());
-            self.graph.prefetch(id);
+        for tag in &self.tags {
+            if let Some(id) = self.accounts.guess(*tag) {
+                prefetch(&self.ledger.holdings, id.index());
+                self.graph.prefetch(id);
+            }
         }
-        for (event, tags) in events.iter().zip(&self.tags) {
+        for (event, tags) in events.iter().zip(self.tags.as_chunks::<2>().0) {
             let mut ids = [NOBODY; 2];
-            for ((key, tag), id) in keys(event).into_iter().zip(tags).zip(&mut ids) {
-                if let (Some(key), Some(tag)) = (key, tag) {
-                    *id = self.accounts.intern_tagged(key, *tag).ok_or(ApplyError::Full)?;
-                }
+            for (side, address) in event.action.accounts().into_iter().enumerate() {
+                let Some(address) = address else { continue };
+                let key = AccountKey { chain, address };
+                let id = self.accounts.intern_tagged(key, tags[side]).ok_or(ApplyError::Full)?;
+                ids[side] = id;
             }
             self.located.push(ids);
         }
         self.ledger.grow(self.accounts.len());
+        for id in self.located.iter().flatten().filter(|id| **id != NOBODY) {
+            self.graph.prefetch_node(*id);
+            self.tracer.taints.prefetch(self.ledger.slot(*id));
+        }
         Ok(())
     }
 

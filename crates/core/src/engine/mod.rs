@@ -102,7 +102,7 @@ pub struct Engine {
     stats: LedgerStats,
     notes: Notes,
     /// The accounts of the events at hand: their tags, then their ids.
-    tags: Vec<[Option<Tag>; 2]>,
+    tags: Vec<Tag>,
     located: Vec<[AccountId; 2]>,
     /// An image that was begun and is not whole yet.
     imaging: Option<Box<EngineImage>>,

@@ -206,7 +206,12 @@ impl History {
         let first_account = u32::try_from(self.introduced).expect("ids have 32 bits");
         let tail = &self.tail;
         let mut builder = SegmentBuilder::new(tail.first_transfer, tail.first_block, first_account);
-        for key in &accounts.keys()[self.introduced..] {
+        let new = &accounts.keys()[self.introduced..];
+        let blocks = tail.blocks();
+        let transfers =
+            blocks.get(count).map_or(tail.transfers().len(), |next| next.transfers_before);
+        builder.reserve(new.len(), count, transfers);
+        for key in new {
             builder.push_account(*key);
         }
         for at in 0..count {

@@ -16,7 +16,7 @@ pub(crate) struct SegmentBuilder {
     accounts: Vec<AccountKey>,
     blocks: Vec<BlockRow>,
     others: Vec<Other>,
-    txs: Vec<TxHash>,
+    txs: tx::Draft,
     draft: chunk::Draft,
     places: index::Draft,
     chunks: Vec<u8>,
@@ -28,6 +28,16 @@ impl SegmentBuilder {
     pub(crate) fn new(first_transfer: u32, first_block: u32, first_account: u32) -> Self {
         let counts = Counts { first_transfer, first_block, first_account, ..Counts::default() };
         SegmentBuilder { counts, ..SegmentBuilder::default() }
+    }
+
+    /// Makes room for that many accounts, blocks and transfers.
+    pub(crate) fn reserve(&mut self, accounts: usize, blocks: usize, transfers: usize) {
+        self.accounts.reserve(accounts);
+        self.blocks.reserve(blocks);
+        self.txs = tx::Draft::with_capacity(transfers);
+        self.places = index::Draft::with_capacity(transfers);
+        // Rarely more than this, hashes aside (docs/performance.md).
+        self.chunks.reserve(24 * transfers);
     }
 
     /// Introduces the account of the next id; before anything names it.
@@ -62,7 +72,7 @@ impl SegmentBuilder {
         self.check(row.to);
         self.places.push(row.from, chunk);
         self.places.push(row.to, chunk);
-        self.txs.push(tx);
+        self.txs.push(tx, chunk);
         self.draft.push(row);
         if self.draft.rows() == CHUNK as usize {
             self.seal();
@@ -94,6 +104,7 @@ impl SegmentBuilder {
             return Err(fault);
         }
         let index = self.places.finish(&mut self.directory);
+        let (hashes, locator) = self.txs.finish(self.counts.transfers);
         let sections = [
             self.directory,
             self.chunks,
@@ -101,15 +112,14 @@ impl SegmentBuilder {
             put_blocks(&self.blocks),
             put_others(&self.others),
             put_accounts(&self.accounts),
-            tx::put_pages(&self.txs),
-            tx::put_locator(&self.txs),
+            hashes,
+            locator,
         ];
         Ok(assemble(self.counts, &sections))
     }
 
     fn seal(&mut self) {
         self.draft.seal(&mut self.chunks, &mut self.directory);
-        self.places.seal();
     }
 
     fn check(&mut self, account: u32) {

@@ -24,35 +24,32 @@ pub(super) struct Page {
     pub(super) len: u32,
 }
 
-/// Accounts with the chunks they occur in, in any order.
+/// Accounts with the chunks they occur in, in any order: the account's id above
+/// the eight bits of the chunk.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    places: Vec<(u32, u8)>,
-    sealed: usize,
+    places: Vec<u64>,
 }
 
 impl Draft {
-    pub(super) fn push(&mut self, account: u32, chunk: u8) {
-        self.places.push((account, chunk));
+    /// With room for that many transfers.
+    pub(super) fn with_capacity(transfers: usize) -> Draft {
+        Draft { places: Vec::with_capacity(2 * transfers) }
     }
 
-    /// Forgets repetitions since the last call; called after each chunk.
-    pub(super) fn seal(&mut self) {
-        let mut recent = self.places.split_off(self.sealed);
-        recent.sort_unstable();
-        recent.dedup();
-        self.places.append(&mut recent);
-        self.sealed = self.places.len();
+    pub(super) fn push(&mut self, account: u32, chunk: u8) {
+        self.places.push(u64::from(account) << 8 | u64::from(chunk));
     }
 
     /// The section, and what the directory has to tell of its pages.
     pub(super) fn finish(mut self, directory: &mut Vec<u8>) -> Vec<u8> {
         self.places.sort_unstable();
         self.places.dedup();
-        let accounts: Vec<_> = self.places.chunk_by(|one, next| one.0 == next.0).collect();
+        let same = |one: &u64, next: &u64| account_of(*one) == account_of(*next);
+        let accounts: Vec<_> = self.places.chunk_by(same).collect();
         let mut section = Vec::new();
         for page in accounts.chunks(PAGE) {
-            let first = page[0][0].0;
+            let first = account_of(page[0][0]);
             let bytes = page_of(first, page);
             let len = u32::try_from(bytes.len()).expect("512 accounts of at most 38 bytes");
             put_u32s(directory, [first, len]);
@@ -62,16 +59,24 @@ impl Draft {
     }
 }
 
-fn page_of(first: u32, accounts: &[&[(u32, u8)]]) -> Vec<u8> {
+const fn account_of(place: u64) -> u32 {
+    (place >> 8 & 0xffff_ffff) as u32
+}
+
+const fn chunk_of(place: u64) -> u8 {
+    (place & 0xff) as u8
+}
+
+fn page_of(first: u32, accounts: &[&[u64]]) -> Vec<u8> {
     let mut body = Vec::new();
     let mut last = first;
     for places in accounts {
-        let (account, chunk) = places[0];
+        let account = account_of(places[0]);
         let step = u64::from(account - last) << 1;
         last = account;
         if places.len() == 1 {
             put_varint(&mut body, step);
-            body.push(chunk);
+            body.push(chunk_of(places[0]));
         } else {
             put_varint(&mut body, step | 1);
             put_places(&mut body, places);
@@ -82,14 +87,15 @@ fn page_of(first: u32, accounts: &[&[(u32, u8)]]) -> Vec<u8> {
     page
 }
 
-fn put_places(body: &mut Vec<u8>, places: &[(u32, u8)]) {
+fn put_places(body: &mut Vec<u8>, places: &[u64]) {
     body.push(u8::try_from(places.len() - 1).expect("a segment has at most 256 chunks"));
+    let chunks = places.iter().map(|place| chunk_of(*place));
     if places.len() <= LIST_MAX {
-        body.extend(places.iter().map(|place| place.1));
+        body.extend(chunks);
         return;
     }
     let mut bits = [0_u8; 32];
-    for (_, chunk) in places {
+    for chunk in chunks {
         bits[usize::from(chunk / 8)] |= 1 << (chunk % 8);
     }
     body.extend(bits);

@@ -8,7 +8,7 @@
 //! time in eight those of the hashes of one chunk.
 
 use super::bytes::{Reader, put_u32s};
-use super::{CHUNK, Section, SegmentError};
+use super::{Section, SegmentError};
 use crate::TxHash;
 
 /// Hashes in each page but the last.
@@ -28,15 +28,48 @@ pub(super) fn pages_len(transfers: u32) -> u64 {
     u64::from(transfers) * HASH_LEN as u64 + crcs
 }
 
-pub(super) fn put_pages(txs: &[TxHash]) -> Vec<u8> {
-    let mut into = Vec::with_capacity(txs.len() * (HASH_LEN + 1));
-    for page in txs.chunks(PAGE as usize) {
-        let start = into.len();
-        into.extend(page.iter().flat_map(|tx| tx.0));
-        let crc = crc32fast::hash(&into[start..]);
-        put_u32s(&mut into, [crc]);
+/// Both sections in the making.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pages: Vec<u8>,
+    /// Where the last page begins.
+    page: usize,
+    last: Option<(TxHash, u8)>,
+    /// What places a hash in its bucket, its mark, its chunk; in 32, 8, 8 bits.
+    entries: Vec<u64>,
+}
+
+impl Draft {
+    /// With room for that many transfers.
+    pub(super) fn with_capacity(transfers: usize) -> Draft {
+        let pages = Vec::with_capacity(transfers.div_ceil(PAGE as usize) * PAGE_LEN);
+        Draft { pages, entries: Vec::with_capacity(transfers), ..Draft::default() }
     }
-    into
+
+    pub(super) fn push(&mut self, tx: TxHash, chunk: u8) {
+        if self.pages.len() - self.page == PAGE_LEN - CRC_LEN {
+            self.end_page();
+        }
+        self.pages.extend(tx.0);
+        if self.last.replace((tx, chunk)) != Some((tx, chunk)) {
+            let entry = u64::from(head(&tx)) << 16 | u64::from(mark(&tx)) << 8;
+            self.entries.push(entry | u64::from(chunk));
+        }
+    }
+
+    fn end_page(&mut self) {
+        let crc = crc32fast::hash(&self.pages[self.page..]);
+        put_u32s(&mut self.pages, [crc]);
+        self.page = self.pages.len();
+    }
+
+    /// The pages and the locator of all transfers, of which there are so many.
+    pub(super) fn finish(mut self, transfers: u32) -> (Vec<u8>, Vec<u8>) {
+        if self.pages.len() > self.page {
+            self.end_page();
+        }
+        (self.pages, put_locator(self.entries, transfers))
+    }
 }
 
 /// The hashes of whole pages that begin at `offset`.
@@ -60,36 +93,51 @@ pub(super) const fn buckets(transfers: u32) -> u32 {
     transfers.div_ceil(BUCKET)
 }
 
+/// What chooses the bucket: hashes are uniform.
+fn head(tx: &TxHash) -> u32 {
+    tx.0.first_chunk().map_or(0, |head| u32::from_le_bytes(*head))
+}
+
+/// The byte that a hash leaves in its bucket.
+const fn mark(tx: &TxHash) -> u8 {
+    tx.0[4]
+}
+
+/// The bucket of a hash with that head.
+fn bucket(head: u64, transfers: u32) -> u64 {
+    (head * u64::from(buckets(transfers))) >> 32
+}
+
 /// Where a hash is looked up: its bucket, and the byte that it leaves there.
 pub(super) fn place(tx: &TxHash, transfers: u32) -> (u32, u8) {
-    let head = tx.0.first_chunk().map_or(0, |head| u32::from_le_bytes(*head));
-    let bucket = (u64::from(head) * u64::from(buckets(transfers))) >> 32;
-    ((bucket & 0xffff_ffff) as u32, tx.0[4])
+    let bucket = bucket(head(tx).into(), transfers);
+    ((bucket & 0xffff_ffff) as u32, mark(tx))
 }
 
 /// Where the entries of each bucket begin, as `u32`, and where the last end;
 /// then the buckets: a checksum and an entry of two bytes for each hash.
-pub(super) fn put_locator(txs: &[TxHash]) -> Vec<u8> {
-    let transfers = u32::try_from(txs.len()).expect("a segment holds at most 2^20");
-    let mut entries: Vec<(u32, u8, u8)> = Vec::with_capacity(txs.len());
-    for (chunk, txs) in (0..=u8::MAX).zip(txs.chunks(CHUNK as usize)) {
-        let mut last = None;
-        for tx in txs.iter().filter(|tx| last.replace(**tx) != Some(**tx)) {
-            let (bucket, mark) = place(tx, transfers);
-            entries.push((bucket, mark, chunk));
-        }
+fn put_locator(mut entries: Vec<u64>, transfers: u32) -> Vec<u8> {
+    for entry in &mut entries {
+        *entry = bucket(*entry >> 16, transfers) << 16 | *entry & 0xffff;
     }
     entries.sort_unstable();
-    let start = |bucket| entries.partition_point(|entry| entry.0 < bucket);
-    let starts: Vec<usize> = (0..=buckets(transfers)).map(start).collect();
-    let mut into = Vec::with_capacity(txs.len() * 9 / 4 + 8);
+    let mut into = Vec::with_capacity(entries.len() * 9 / 4 + 8);
+    let mut starts = Vec::with_capacity(buckets(transfers) as usize + 1);
+    let mut start = 0;
+    for bucket in 0..u64::from(buckets(transfers)) {
+        starts.push(start);
+        start += entries[start..].iter().take_while(|entry| **entry >> 16 == bucket).count();
+    }
+    starts.push(start);
     let narrow = |start: &usize| u32::try_from(*start).expect("at most 2^20 entries");
     put_u32s(&mut into, starts.iter().map(narrow));
+    let mut body = Vec::new();
     for (bucket, bounds) in (0..).zip(starts.windows(2)) {
-        let body: Vec<u8> =
-            entries[bounds[0]..bounds[1]].iter().flat_map(|entry| [entry.1, entry.2]).collect();
+        body.clear();
+        let here = &entries[bounds[0]..bounds[1]];
+        body.extend(here.iter().flat_map(|entry| ((entry & 0xffff) as u16).to_be_bytes()));
         put_u32s(&mut into, [bucket_crc(bucket, &body)]);
-        into.extend(body);
+        into.extend_from_slice(&body);
     }
     into
 }
