@@ -245,6 +245,9 @@ impl FreezeDesk {
         out: &mut Vec<FreezeRecommendation>,
     ) -> Result<(), HistoryError> {
         let service = is_service(account, sight.world);
+        if !service && self.passes_over(account, sight) {
+            return Ok(());
+        }
         let holds = holds(account, service, sight.tracer, sight.ledger);
         let most = holds.iter().map(|hold| hold.units).max().unwrap_or(0);
         let enough = most >= sight.world.config.freeze_min_units && most > 0;
@@ -269,6 +272,16 @@ impl FreezeDesk {
             out.push(self.record(account, status, &holds, block, sight)?);
         }
         Ok(())
+    }
+
+    /// Whether a private account needs no record, as most do: it has none that is
+    /// open, and no case holds enough there. Told without regard to how cases are
+    /// traced, so `false` says nothing.
+    fn passes_over(&self, account: AccountId, sight: &Sight<'_>) -> bool {
+        let enough = sight.world.config.freeze_min_units.max(1);
+        let taints = sight.tracer.taints.of(sight.ledger, account);
+        taints.iter().all(|taint| taint.units < enough)
+            && !self.records.get(&account).is_some_and(Record::is_open)
     }
 
     /// `Raised` if the units have rested long enough; else notes when they

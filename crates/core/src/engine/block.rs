@@ -1,7 +1,5 @@
 //! A block: its events move units, each case is traced, the desk looks.
 
-use std::collections::BTreeSet;
-
 use super::{ApplyError, Engine};
 use crate::graph::Edge;
 use crate::journal::{AccountWas, Entry, LaneWas};
@@ -35,7 +33,6 @@ impl Engine {
     ) -> Result<(), ApplyError> {
         let meta = self.begin(&block)?;
         let mut touches = self.wake(&meta);
-        let mut lanes = BTreeSet::new();
         for events in block.events.chunks(AHEAD) {
             self.locate(block.chain, events)?;
             for (at, event) in events.iter().enumerate() {
@@ -48,17 +45,18 @@ impl Engine {
                     Outcome::Nothing => {}
                     Outcome::Refused(reason) => effects.push(refusal(&meta, event, reason)),
                     Outcome::Moved(movement) => {
-                        self.trace(&movement, mark, &meta, &mut lanes, effects)?;
+                        self.trace(&movement, mark, &meta, effects)?;
                         touches.append(&mut self.notes.touches);
                     }
                 }
             }
         }
-        for (account, _) in &touches {
-            let taints = self.tracer.taints.of(&self.ledger, *account);
-            lanes.extend(taints.iter().map(|taint| taint.lane));
-        }
-        self.check(lanes, &meta)?;
+        let changed = self.tracer.take_changed();
+        self.check(changed, &meta)?;
+        debug_assert!(
+            self.tracer.lanes().all(|(_, lane)| lane.is_conserved()),
+            "each change is noted"
+        );
         self.recommend(&meta, &touches, effects)?;
         self.end(block)
     }
@@ -291,13 +289,11 @@ impl Engine {
         movement: &Movement,
         mark: Mark,
         block: &BlockMeta,
-        lanes: &mut BTreeSet<LaneIx>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
         let marks = self.tracer.marked(block.chain, mark.tx, mark.log_index).to_vec();
         for lane in &marks {
             self.note_lane(*lane);
-            lanes.insert(*lane);
         }
         let Engine { config, labels, tracer, ledger, notes, .. } = self;
         let world = World { config, labels };

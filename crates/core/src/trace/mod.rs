@@ -72,6 +72,16 @@ pub(crate) struct Notes {
     pub(crate) arrivals: Vec<(LaneIx, AccountId, Option<Arrival>)>,
 }
 
+impl Notes {
+    /// Has the desk look at an account; once for all cases of a movement.
+    #[inline]
+    fn touch(&mut self, account: AccountId, touch: Touch) {
+        if self.touches.last() != Some(&(account, touch)) {
+            self.touches.push((account, touch));
+        }
+    }
+}
+
 /// What tracing reads and never changes.
 #[derive(Clone, Copy)]
 pub(crate) struct World<'a> {
@@ -100,6 +110,8 @@ pub(crate) struct Tracer {
     source_transfers: HashMap<SourceTransfer, Vec<LaneIx>, FixedState>,
     /// Sources that became active and that nobody has looked at since.
     pub(crate) woken: Vec<AccountId>,
+    /// Lanes whose totals changed since they were last asked for.
+    changed: Vec<LaneIx>,
     parcels: Vec<Parcel>,
     stream: Vec<runs::Run>,
 }
@@ -136,6 +148,19 @@ impl Tracer {
         (0..).zip(&self.lanes).filter_map(|(ix, lane)| Some((ix, lane.as_deref()?)))
     }
 
+    /// Takes out the open lanes whose totals changed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> Vec<LaneIx> {
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.retain(|ix| match self.lanes[*ix as usize].as_mut() {
+            Some(lane) => {
+                lane.unchange();
+                true
+            }
+            None => false,
+        });
+        changed
+    }
+
     /// What the last movement carried, lane by lane.
     pub(crate) fn parcels(&self) -> &[Parcel] {
         &self.parcels
@@ -164,7 +189,8 @@ impl Tracer {
     }
 
     /// Puts the lane into its slot and its source transfers into the index.
-    fn install(&mut self, ix: LaneIx, lane: Box<Lane>) {
+    fn install(&mut self, ix: LaneIx, mut lane: Box<Lane>) {
+        lane.unchange();
         for source in &lane.case.sources {
             if let Source::Transfer { chain, tx, log_index } = *source {
                 let lanes = self.source_transfers.entry((chain, tx, log_index)).or_default();
@@ -277,6 +303,7 @@ impl Tracer {
             if emitted > 0 {
                 taint.units = balance;
                 let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
+                lane.change(taint.lane, &mut self.changed);
                 lane.totals.emitted += emitted;
                 *lane.totals.class(frozen) += emitted;
             }
@@ -324,7 +351,7 @@ impl Tracer {
 
     fn touch(&self, account: AccountId, touch: Touch, book: &impl Book, notes: &mut Notes) {
         if !self.taints.of(book, account).is_empty() {
-            notes.touches.push((account, touch));
+            notes.touch(account, touch);
         }
     }
 
@@ -340,9 +367,10 @@ impl Tracer {
         let frozen = book.is_frozen(account);
         for taint in self.taints.of_mut(book, account).iter_mut().filter(|taint| taint.whole) {
             let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
+            lane.change(taint.lane, &mut self.changed);
             transfer::credit_whole(taint, amount, 0, frozen, &mut lane.totals);
             taint.moved_ms = now_ms;
-            notes.touches.push((account, Touch::Arrived));
+            notes.touch(account, Touch::Arrived);
         }
     }
 
@@ -369,7 +397,10 @@ impl Tracer {
                 now_ms,
                 &mut self.stream,
             );
-            *bucket(&mut lane.totals) += u128::from(moved);
+            if moved > 0 {
+                lane.change(taint.lane, &mut self.changed);
+                *bucket(&mut lane.totals) += u128::from(moved);
+            }
         }
     }
 
@@ -377,6 +408,7 @@ impl Tracer {
     fn reclass(&mut self, account: AccountId, frozen: bool, book: &impl Book) {
         for taint in self.taints.of(book, account) {
             let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
+            lane.change(taint.lane, &mut self.changed);
             *lane.totals.class(!frozen) -= u128::from(taint.units);
             *lane.totals.class(frozen) += u128::from(taint.units);
         }

@@ -175,6 +175,7 @@ impl Tracer {
             if units == 0 {
                 continue;
             }
+            lane.change(taint.lane, &mut self.changed);
             let parcel = Parcel {
                 lane: taint.lane,
                 units,
@@ -193,7 +194,7 @@ impl Tracer {
             parcels.push(parcel);
         }
         if !parcels.is_empty() {
-            notes.touches.push((from, Touch::Left));
+            notes.touch(from, Touch::Left);
         }
     }
 
@@ -232,7 +233,9 @@ impl Tracer {
                     amount
                 }
             };
-            self.lane_mut(*ix).totals.emitted += u128::from(clean);
+            let lane = self.lanes[*ix as usize].as_mut().expect("an open lane");
+            lane.change(*ix, &mut self.changed);
+            lane.totals.emitted += u128::from(clean);
         }
     }
 
@@ -252,9 +255,10 @@ impl Tracer {
                 .binary_search_by_key(&taint.lane, |parcel| parcel.lane)
                 .map_or(0, |at| parcels[at].units);
             let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
+            lane.change(taint.lane, &mut self.changed);
             credit_whole(taint, amount, arrived, frozen, &mut lane.totals);
             taint.moved_ms = transit.block.timestamp_ms;
-            notes.touches.push((to, Touch::Arrived));
+            notes.touch(to, Touch::Arrived);
         }
     }
 
@@ -308,7 +312,7 @@ impl Tracer {
             let state = (to_before + amount, 0);
             notes.findings.push(finding(Rule::CashOut, parcel, transit, state, None));
         }
-        notes.touches.push((to, Touch::Arrived));
+        notes.touch(to, Touch::Arrived);
     }
 
     /// Rule 5: the units are tainted at the receiver.
@@ -350,7 +354,7 @@ impl Tracer {
         if let Some(threshold) = reach_threshold(taint, &config.thresholds) {
             notes.findings.push(finding(Rule::Threshold, parcel, transit, state, Some(threshold)));
         }
-        notes.touches.push((to, Touch::Arrived));
+        notes.touch(to, Touch::Arrived);
     }
 
     /// Brings the findings of one movement, from `told` on, into the order of
