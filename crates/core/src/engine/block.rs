@@ -10,7 +10,7 @@ use crate::prefetch::prefetch;
 use crate::trace::{LaneIx, Touch, World};
 use crate::{
     AccountKey, Action, Address, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
-    Refusal, RefusedEvent,
+    MultisigAction, MultisigCall, Refusal, RefusedEvent, SubmittedCall, TxHash,
 };
 
 /// What the accounts of an event do to each other.
@@ -37,11 +37,17 @@ impl Engine {
                 position: event.position,
             };
             match self.record(block.chain, event, mark)? {
-                Outcome::Nothing => {}
+                Outcome::Nothing => {
+                    if let Action::Multisig(step) = event.action {
+                        self.submit(event.tx, step, &meta)?;
+                    }
+                }
                 Outcome::Refused(reason) => effects.push(refusal(&meta, event, reason)),
                 Outcome::Moved(movement) => {
                     self.trace(&movement, mark, &meta, &mut lanes, effects)?;
                     touches.append(&mut self.notes.touches);
+                    let (sight, desk) = self.sight();
+                    desk.follow(&movement, mark, &meta, &sight);
                 }
             }
         }
@@ -297,6 +303,34 @@ impl Engine {
         }
         let findings = std::mem::take(&mut self.notes.findings);
         self.tell(findings, effects)
+    }
+
+    /// Tells the desk of a step of the issuer's multisig wallet. An account that
+    /// a call names has not been seen by that.
+    fn submit(
+        &mut self,
+        tx: TxHash,
+        step: MultisigAction,
+        block: &BlockMeta,
+    ) -> Result<(), ApplyError> {
+        let call = match step {
+            MultisigAction::Submission { call: Some(call), .. } => match call {
+                MultisigCall::AddBlackList(address) => Some((SubmittedCall::Freeze, address)),
+                MultisigCall::RemoveBlackList(address) => Some((SubmittedCall::Release, address)),
+                MultisigCall::DestroyBlackFunds(address) => Some((SubmittedCall::Destroy, address)),
+                MultisigCall::Other(_) => None,
+            },
+            _ => None,
+        };
+        let call = match call {
+            Some((call, address)) => {
+                Some((call, self.intern(AccountKey { chain: block.chain, address })?))
+            }
+            None => None,
+        };
+        let (sight, desk) = self.sight();
+        desk.step(tx, step, call, block, &sight);
+        Ok(())
     }
 
     fn recommend(
