@@ -8,8 +8,10 @@ use flow_codec::wire::{
     freeze_message, retraction, schemas, withdrawal,
 };
 use flow_core::{
-    AccountKey, Actor, Address, Alert, AlertId, AlertStatus, Attribution, BlockHash, Chain, Claim,
-    FreezeRecommendation, FreezeStatus, PathStep, Policy, RiskLevel, Rule, TransferRef, TxHash,
+    AccountKey, Actor, Address, Alert, AlertId, AlertStatus, Attribution, BlockHash, Calibration,
+    Chain, Chance, Claim, Escape, Escapes, FreezeRecommendation, FreezeStatus, NextAddress,
+    PathStep, Policy, Progress, RiskLevel, Rule, Submission, SubmittedCall, TransferRef, TxHash,
+    WalletKind,
 };
 use serde_json::Value;
 
@@ -86,6 +88,7 @@ fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
         account: AccountKey { chain, address: Address([3; 20]) },
         revision: 2,
         status,
+        urgent: status == FreezeStatus::Submitted,
         actor: if at_service {
             Actor::Service { entity: "Alder Exchange".to_owned(), kind: "deposit".to_owned() }
         } else {
@@ -101,7 +104,67 @@ fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
         } else {
             vec![claim("case-1", 1_000_000_000), claim("case-2", 2_999_999_999)]
         },
+        chance: (status == FreezeStatus::Raised).then_some(Chance {
+            ppm: 700_000,
+            low_ppm: 612_345,
+            high_ppm: 787_655,
+            kind: Some(WalletKind::FirstHop),
+            outcomes: 100,
+            held_ms: 300_000,
+            lag_ms: 9_360_000,
+            calibration: Calibration { trials: 10, expected_ppm: 712_000, kept_ppm: 800_000 },
+        }),
+        progress: progress(status),
+        next: if status == FreezeStatus::Submitted { next() } else { Vec::new() },
+        next_omitted: 0,
     }
+}
+
+/// Nothing was submitted before the third status; all that is told later
+/// escaped by one transfer, and was frozen.
+fn progress(status: FreezeStatus) -> Progress {
+    use FreezeStatus::{Destroyed, Frozen, Raised, Released, Updated};
+    let submitted = !matches!(status, Raised | Updated);
+    let submission = Submission {
+        call: SubmittedCall::Freeze,
+        id: Some(1_234),
+        tx: TxHash([0x5b; 32]),
+        block: 56_804_400,
+        timestamp_ms: BLOCK_MS - 300_000,
+        confirmations: if status == FreezeStatus::Submitted { 1 } else { 2 },
+        required: 2,
+        failed: false,
+    };
+    let escape = Escape {
+        to: Address([9; 20]),
+        transfer: TransferRef { tx: TxHash([0xe5; 32]), position: 2 },
+        block: 56_804_450,
+        timestamp_ms: BLOCK_MS - 60_000,
+        units: 7_000_000,
+        tainted: 5_000_000,
+    };
+    let escaped =
+        Escapes { units: 7_000_000, tainted: 5_000_000, newest: vec![escape], omitted: 0 };
+    let caught = matches!(status, Frozen | Released | Destroyed);
+    Progress {
+        recommended: 3_000_000_000,
+        arrived_ms: Some(BLOCK_MS - 7_200_000),
+        submission: submitted.then_some(submission),
+        frozen_ms: caught.then_some(BLOCK_MS),
+        caught: if caught { 2_999_999_999 } else { 0 },
+        escaped: if submitted { escaped } else { Escapes::default() },
+    }
+}
+
+fn next() -> Vec<NextAddress> {
+    vec![NextAddress {
+        address: Address([9; 20]),
+        units: 7_000_000,
+        hops: 1,
+        since_ms: BLOCK_MS - 60_000,
+        frozen: false,
+        actor: Actor::Issuer,
+    }]
 }
 
 /// The record as people read it: headers, then the value laid out.
@@ -260,6 +323,10 @@ fn a_withdrawal_is_the_next_revision_without_claims_as_of_another_block() {
             block: 60_000_000,
             timestamp_ms: BLOCK_MS + 1,
             claims: Vec::new(),
+            urgent: false,
+            chance: None,
+            progress: Progress::default(),
+            next: Vec::new(),
             ..told
         };
         let expected = (status != FreezeStatus::Withdrawn).then(|| freeze_message(&withdrawn));

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::freeze::{Chance, NextAddress, Progress};
 use crate::{AccountKey, Address, Amount, BlockHash, Chain, LedgerEvent, Policy, TransferRef};
 
 /// One thing the shell must do.
@@ -197,6 +198,9 @@ pub struct FreezeRecommendation {
     pub revision: u32,
     /// Where its life stands.
     pub status: FreezeStatus,
+    /// Whether units have just left in a freeze window, or moved on from where
+    /// they went.
+    pub urgent: bool,
     /// Who can act.
     pub actor: Actor,
     /// The block as of which all figures hold.
@@ -211,6 +215,15 @@ pub struct FreezeRecommendation {
     pub policy: Policy,
     /// What each case claims there, in the order of case ids.
     pub claims: Vec<Claim>,
+    /// Whether they are still there once they can be frozen. None: of a service,
+    /// of a frozen account, and where it is over.
+    pub chance: Option<Chance>,
+    /// How it has fared so far.
+    pub progress: Progress,
+    /// In a freeze window, where the units are that left in it, most first.
+    pub next: Vec<NextAddress>,
+    /// Units that left in it and went to more accounts than are followed.
+    pub next_omitted: Amount,
 }
 
 /// Where the life of a recommendation stands.
@@ -220,6 +233,10 @@ pub enum FreezeStatus {
     Raised,
     /// More came, or some left; figures are new.
     Updated,
+    /// The issuer's owners have submitted a freeze, and it is not carried out.
+    Submitted,
+    /// More of them than the one who submitted it have confirmed.
+    Confirmed,
     /// The issuer has frozen the account.
     Frozen,
     /// The issuer has lifted the freeze.
@@ -234,9 +251,11 @@ pub enum FreezeStatus {
 
 impl FreezeStatus {
     /// Every status.
-    pub const ALL: [FreezeStatus; 7] = [
+    pub const ALL: [FreezeStatus; 9] = [
         FreezeStatus::Raised,
         FreezeStatus::Updated,
+        FreezeStatus::Submitted,
+        FreezeStatus::Confirmed,
         FreezeStatus::Frozen,
         FreezeStatus::Released,
         FreezeStatus::Destroyed,
@@ -249,6 +268,8 @@ impl FreezeStatus {
         match self {
             FreezeStatus::Raised => "raised",
             FreezeStatus::Updated => "updated",
+            FreezeStatus::Submitted => "submitted",
+            FreezeStatus::Confirmed => "confirmed",
             FreezeStatus::Frozen => "frozen",
             FreezeStatus::Released => "released",
             FreezeStatus::Destroyed => "destroyed",

@@ -41,6 +41,10 @@ pub use effect::{
 };
 pub use engine::{ApplyError, Engine, EngineConfig, MemoryStats};
 pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};
+pub use freeze::{
+    Calibration, Chance, DeskTotals, Escape, Escapes, FreezeRank, NextAddress, Progress,
+    Submission, SubmittedCall, WalletKind, Worth, confirmations_required, ranked, smallest_set,
+};
 pub use history::{Archive, HistoryError, MemoryArchive, verify_segment};
 pub use image::{EngineImage, RestoreError, SegmentRef, segment_identity};
 pub use late::LateTrace;

@@ -4,10 +4,12 @@
 //! alone. So a movement read back from the past can be traced without its
 //! neighbours, and only those that touch a case's accounts need be read.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Amount, BlockHash, Chain, TransferRef, TxHash};
 
 /// Dense id of an account: its rank in order of first sight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct AccountId(pub(crate) u32);
 
 impl AccountId {

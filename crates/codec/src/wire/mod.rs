@@ -9,16 +9,17 @@
 //!
 //! Deliberately absent: topics and partitions, which belong to the shell.
 
+mod freeze;
 mod read;
 mod record;
 mod schema;
 mod time;
 
-pub use read::{ParsedAlert, ReadError};
-pub use record::{
-    ActByRecord, AlertRecord, AttributionRecord, ClaimRecord, FreezeRecord, PathRecord,
-    ServiceRecord, Units,
+pub use freeze::{
+    ActByRecord, ClaimRecord, EscapeRecord, FreezeRecord, NextRecord, SubmissionRecord, WorthRecord,
 };
+pub use read::{ParsedAlert, ReadError};
+pub use record::{AlertRecord, AttributionRecord, PathRecord, ServiceRecord, Units};
 pub use schema::schemas;
 pub use time::rfc3339_utc;
 

@@ -1,4 +1,5 @@
-//! The values of the output records, field by field.
+//! The values of the output records, field by field: alerts, and what they share
+//! with freeze recommendations.
 //!
 //! The order of fields is the order of the JSON. Their documentation becomes
 //! the description in the published schemas, so it speaks to subscribers.
@@ -6,17 +7,16 @@
 use std::borrow::Cow;
 
 use flow_core::{
-    AccountKey, Actor, Alert, AlertStatus, Amount, Attribution, Chain, Claim, FreezeRecommendation,
-    FreezeStatus, PathStep, Policy, RiskLevel, Rule,
+    AccountKey, Alert, AlertStatus, Amount, Attribution, Chain, PathStep, Policy, RiskLevel, Rule,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{ALERT_TYPE, FREEZE_TYPE, SCHEMA_VERSION, rfc3339_utc};
+use super::{ALERT_TYPE, SCHEMA_VERSION, rfc3339_utc};
 use crate::address;
 
 /// Base units of USDT; in JSON a decimal string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Units(pub Amount);
 
 /// Tainted USDT moved where a subscriber should look.
@@ -156,92 +156,6 @@ pub struct PathRecord {
     pub tainted: Units,
 }
 
-/// What to freeze, and how far that has got. Confidential: whoever reads it can
-/// warn the holder.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "Freeze recommendation")]
-pub struct FreezeRecord {
-    /// Unique id of this record: chain, colon, address, dot, revision. Equals
-    /// `ce_id`.
-    pub id: String,
-    /// The record's type.
-    #[schemars(extend("const" = FREEZE_TYPE))]
-    pub r#type: String,
-    /// Time of the block as of which all figures hold, RFC 3339 in UTC.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: String,
-    /// The chain.
-    #[schemars(extend("enum" = Chain::ALL.map(Chain::name)))]
-    pub chain: String,
-    /// Version of this layout.
-    #[schemars(extend("const" = SCHEMA_VERSION))]
-    pub schema_version: u32,
-    /// The account to freeze, in the chain's own spelling.
-    pub address: String,
-    /// 1 when first told of the account; rises with each record for it. The
-    /// highest holds.
-    pub revision: u32,
-    /// Where the recommendation's life stands.
-    #[schemars(extend("enum" = FreezeStatus::ALL.map(FreezeStatus::name)))]
-    pub status: String,
-    /// Who can act.
-    pub act_by: ActByRecord,
-    /// The USDT contract on that chain.
-    pub contract: String,
-    /// The block as of which all figures hold.
-    pub block: u64,
-    /// When the recommendation was first raised, RFC 3339 in UTC.
-    #[schemars(extend("format" = "date-time"))]
-    pub raised_time: String,
-    /// Base units that the account holds.
-    pub balance: Units,
-    /// The greatest claim of a case, in base units. Claims may overlap, so they
-    /// do not add up.
-    pub tainted: Units,
-    /// That claim per million of the balance, rounded down; 0 for an empty
-    /// account, null at a service, where units of many customers mix.
-    pub share_ppm: Option<u64>,
-    /// How taint was attributed.
-    #[schemars(extend("enum" = Policy::ALL.map(Policy::name)))]
-    pub policy: String,
-    /// Version of that rule of attribution.
-    pub policy_version: u32,
-    /// What each case claims, in the order of case ids.
-    pub claims: Vec<ClaimRecord>,
-    /// Always true: handle accordingly.
-    #[schemars(extend("const" = true))]
-    pub confidential: bool,
-}
-
-/// Who can act on a recommendation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct ActByRecord {
-    /// `issuer` for a private wallet, `service` for an account at a service.
-    #[schemars(extend("enum" = ["issuer", "service"]))]
-    pub kind: String,
-    /// The service; null for the issuer.
-    pub entity: Option<String>,
-    /// What the account is there; null for the issuer.
-    pub service_kind: Option<String>,
-}
-
-/// What one case claims of an account.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct ClaimRecord {
-    /// The case's id.
-    pub case: String,
-    /// Tainted base units: held there, or at a service arrived there in all.
-    pub tainted: Units,
-    /// They per million of the balance; see the recommendation's `share_ppm`.
-    pub share_ppm: Option<u64>,
-    /// Transfers between the source and the account.
-    pub hops: u32,
-    /// The transfers from the source to the account, oldest first.
-    pub path: Vec<PathRecord>,
-    /// Transfers left out of the middle of a path too long for one message.
-    pub path_omitted: u32,
-}
-
 /// The id of one record of an alert.
 pub(super) fn alert_record_id(alert_id: &str, revision: u32) -> String {
     format!("{alert_id}.{revision}")
@@ -302,68 +216,6 @@ impl From<&Attribution> for AttributionRecord {
     }
 }
 
-impl From<&FreezeRecommendation> for FreezeRecord {
-    fn from(recommendation: &FreezeRecommendation) -> Self {
-        let AccountKey { chain, address } = recommendation.account;
-        let address = address::format(chain, address);
-        let tainted = recommendation.claims.iter().map(|claim| claim.tainted).max().unwrap_or(0);
-        let act_by = ActByRecord::from(&recommendation.actor);
-        FreezeRecord {
-            id: format!("{chain}:{address}.{}", recommendation.revision),
-            r#type: FREEZE_TYPE.to_owned(),
-            time: rfc3339_utc(recommendation.timestamp_ms),
-            chain: chain.name().to_owned(),
-            schema_version: SCHEMA_VERSION,
-            address,
-            revision: recommendation.revision,
-            status: recommendation.status.name().to_owned(),
-            act_by,
-            contract: contract(chain).to_owned(),
-            block: recommendation.block,
-            raised_time: rfc3339_utc(recommendation.raised_ms),
-            balance: Units(recommendation.balance),
-            tainted: Units(tainted),
-            share_ppm: share_of_balance(recommendation, tainted),
-            policy: recommendation.policy.name().to_owned(),
-            policy_version: recommendation.policy.version(),
-            claims: recommendation
-                .claims
-                .iter()
-                .map(|claim| claim_record(recommendation, claim))
-                .collect(),
-            confidential: true,
-        }
-    }
-}
-
-impl FreezeRecord {
-    /// Makes it say that nothing claims the account any more, as of that block.
-    pub(super) fn withdraw(&mut self, revision: u32, block: u64, timestamp_ms: u64) {
-        self.status = FreezeStatus::Withdrawn.name().to_owned();
-        (self.revision, self.block) = (revision, block);
-        self.time = rfc3339_utc(timestamp_ms);
-        self.tainted = Units(0);
-        self.share_ppm = self.share_ppm.map(|_| 0);
-        self.claims.clear();
-        self.id = format!("{}:{}.{}", self.chain, self.address, self.revision);
-    }
-}
-
-impl From<&Actor> for ActByRecord {
-    fn from(actor: &Actor) -> Self {
-        match actor {
-            Actor::Issuer => {
-                ActByRecord { kind: "issuer".to_owned(), entity: None, service_kind: None }
-            }
-            Actor::Service { entity, kind } => ActByRecord {
-                kind: "service".to_owned(),
-                entity: Some(entity.clone()),
-                service_kind: Some(kind.clone()),
-            },
-        }
-    }
-}
-
 impl Serialize for Units {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
@@ -391,18 +243,7 @@ impl JsonSchema for Units {
     }
 }
 
-fn claim_record(recommendation: &FreezeRecommendation, claim: &Claim) -> ClaimRecord {
-    ClaimRecord {
-        case: claim.case.clone(),
-        tainted: Units(claim.tainted),
-        share_ppm: share_of_balance(recommendation, claim.tainted),
-        hops: claim.hops,
-        path: path(recommendation.account.chain, &claim.path),
-        path_omitted: claim.path_omitted,
-    }
-}
-
-fn path(chain: Chain, steps: &[PathStep]) -> Vec<PathRecord> {
+pub(super) fn path(chain: Chain, steps: &[PathStep]) -> Vec<PathRecord> {
     let record = |step: &PathStep| PathRecord {
         block: step.block,
         time: rfc3339_utc(step.timestamp_ms),
@@ -416,15 +257,8 @@ fn path(chain: Chain, steps: &[PathStep]) -> Vec<PathRecord> {
     steps.iter().map(record).collect()
 }
 
-fn share_of_balance(recommendation: &FreezeRecommendation, tainted: Amount) -> Option<u64> {
-    match recommendation.actor {
-        Actor::Issuer => Some(share_ppm(tainted, recommendation.balance)),
-        Actor::Service { .. } => None,
-    }
-}
-
 /// Rounds down, so that a share of 1 000 000 means all; 0 of nothing.
-fn share_ppm(tainted: Amount, amount: Amount) -> u64 {
+pub(super) fn share_ppm(tainted: Amount, amount: Amount) -> u64 {
     let share = (u128::from(tainted) * 1_000_000).checked_div(u128::from(amount)).unwrap_or(0);
     u64::try_from(share).unwrap_or(u64::MAX)
 }
@@ -446,12 +280,5 @@ const fn risk_name(risk: RiskLevel) -> &'static str {
         RiskLevel::High => "High",
         RiskLevel::Medium => "Medium",
         RiskLevel::Low => "Low",
-    }
-}
-
-const fn contract(chain: Chain) -> &'static str {
-    match chain {
-        Chain::Ethereum => "0xdAC17F958D2ee523a2206206994597C13D831ec7",
-        Chain::Tron => "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t",
     }
 }

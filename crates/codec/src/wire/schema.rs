@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::record::{AlertRecord, FreezeRecord};
+use super::freeze::FreezeRecord;
+use super::record::AlertRecord;
 use crate::case_file::{CaseRecord, LabelRecord};
 
 /// Each schema with the name of its file.

@@ -8,7 +8,7 @@ use crate::prefetch::prefetch;
 use crate::trace::{Book, LaneIx, Touch, World};
 use crate::{
     AccountKey, Action, Address, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
-    Refusal, RefusedEvent,
+    MultisigAction, MultisigCall, Refusal, RefusedEvent, SubmittedCall, TxHash,
 };
 
 /// Events whose accounts are located together: what is known of them fits into
@@ -42,11 +42,17 @@ impl Engine {
                     position: event.position,
                 };
                 match self.record(&event.action, self.located[at], mark)? {
-                    Outcome::Nothing => {}
+                    Outcome::Nothing => {
+                        if let Action::Multisig(step) = event.action {
+                            self.submit(event.tx, step, &meta)?;
+                        }
+                    }
                     Outcome::Refused(reason) => effects.push(refusal(&meta, event, reason)),
                     Outcome::Moved(movement) => {
                         self.trace(&movement, mark, &meta, effects)?;
                         touches.append(&mut self.notes.touches);
+                        let (sight, desk) = self.sight();
+                        desk.follow(&movement, mark, &meta, &sight);
                     }
                 }
             }
@@ -307,6 +313,34 @@ impl Engine {
         }
         let findings = std::mem::take(&mut self.notes.findings);
         self.tell(findings, effects)
+    }
+
+    /// Tells the desk of a step of the issuer's multisig wallet. An account that
+    /// a call names has not been seen by that.
+    fn submit(
+        &mut self,
+        tx: TxHash,
+        step: MultisigAction,
+        block: &BlockMeta,
+    ) -> Result<(), ApplyError> {
+        let call = match step {
+            MultisigAction::Submission { call: Some(call), .. } => match call {
+                MultisigCall::AddBlackList(address) => Some((SubmittedCall::Freeze, address)),
+                MultisigCall::RemoveBlackList(address) => Some((SubmittedCall::Release, address)),
+                MultisigCall::DestroyBlackFunds(address) => Some((SubmittedCall::Destroy, address)),
+                MultisigCall::Other(_) => None,
+            },
+            _ => None,
+        };
+        let call = match call {
+            Some((call, address)) => {
+                Some((call, self.intern(AccountKey { chain: block.chain, address })?))
+            }
+            None => None,
+        };
+        let (sight, desk) = self.sight();
+        desk.step(tx, step, call, block, &sight);
+        Ok(())
     }
 
     fn recommend(

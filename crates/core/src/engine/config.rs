@@ -19,6 +19,9 @@ pub struct EngineConfig {
     /// How long tainted units must neither come nor go to be at rest,
     /// in milliseconds of block time.
     pub freeze_rest_ms: u64,
+    /// By chain: how long it usually takes until an account that is recommended
+    /// is frozen, in milliseconds.
+    pub freeze_lag_ms: [u64; 2],
     /// Whether blocks can be reverted until they are told to be final. Where
     /// not, each is final when it applies, and nothing is kept to undo it.
     pub revertible: bool,
@@ -42,6 +45,8 @@ impl Default for EngineConfig {
             thresholds: vec![10_000_000_000, 100_000_000_000, 1_000_000_000_000],
             freeze_min_units: 1_000_000_000,
             freeze_rest_ms: 300_000,
+            // 5 hours on Ethereum, 2.6 on TRON: from submission to freeze.
+            freeze_lag_ms: [18_000_000, 9_360_000],
             revertible: false,
             defer_late: false,
             segment_transfers: 1 << 20,

@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 
 use super::{ApplyError, Engine};
-use crate::freeze::Record;
+use crate::freeze::Known;
 use crate::journal::Entry;
 use crate::movement::{AccountId, BlockIx, BlockMeta, TransferId};
 use crate::trace::LaneIx;
 use crate::{AccountKey, Chain, Effect};
 
 /// What the desk had told of accounts before a reorganisation.
-type ToldBefore = BTreeMap<AccountKey, (AccountId, Option<Record>)>;
+type ToldBefore = BTreeMap<AccountKey, (AccountId, Known)>;
 
 impl Engine {
     pub(super) fn revert(
@@ -155,7 +155,7 @@ impl Engine {
         told_before: &mut ToldBefore,
     ) {
         for account in accounts {
-            let now = || (account, self.desk.told(account).cloned());
+            let now = || (account, self.desk.known(account));
             told_before.entry(self.accounts.key(account)).or_insert_with(now);
         }
     }
@@ -170,13 +170,13 @@ impl Engine {
     ) -> Result<(), ApplyError> {
         self.note_desk();
         for (key, (account, before)) in told_before {
-            if self.desk.told(account) == before.as_ref() {
+            if self.desk.known(account) == before {
                 continue;
             }
             let chain = key.chain.index();
             let Some(head) = self.heads[chain].or(heads[chain]) else { continue };
             let (mut sight, desk) = self.sight();
-            if let Some(record) = desk.retell(account, before.as_ref(), &head, &mut sight)? {
+            if let Some(record) = desk.retell(account, &before, &head, &mut sight)? {
                 effects.push(Effect::Recommend(Box::new(record)));
             }
         }

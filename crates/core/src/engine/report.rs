@@ -1,10 +1,10 @@
 //! What can be read from the engine: tables, books, sizes, and an audit.
 
 use super::{Engine, OpenCase};
-use crate::trace::LaneIx;
+use crate::trace::{LaneIx, World};
 use crate::{
-    AccountKey, AccountRow, ApplyError, CaseTotals, Chain, FreezeRecommendation, LedgerStats, Past,
-    Policy,
+    AccountKey, AccountRow, ApplyError, Calibration, CaseTotals, Chain, DeskTotals, FreezeRank,
+    FreezeRecommendation, LedgerStats, Past, Policy,
 };
 
 impl Engine {
@@ -110,6 +110,24 @@ impl Engine {
     /// milliseconds.
     pub fn head(&self, chain: Chain) -> Option<(u64, u64)> {
         self.heads[chain.index()].map(|block| (block.number, block.timestamp_ms))
+    }
+
+    /// The open recommendations whose units can still be caught, as of the head
+    /// of their chain, in the order of accounts.
+    pub fn freeze_ranks(&self) -> Vec<FreezeRank> {
+        let world = World { config: &self.config, labels: &self.labels };
+        let ranks = |head| self.desk.ranks(head, &self.accounts, &self.ledger, world);
+        self.heads.iter().flatten().flat_map(ranks).collect()
+    }
+
+    /// How the chances that were told of recommendations have fared, by tenth.
+    pub fn calibration(&self) -> [Calibration; 10] {
+        self.desk.dwell.calibrations()
+    }
+
+    /// The recommendations of a chain in numbers.
+    pub fn desk_totals(&self, chain: Chain) -> DeskTotals {
+        self.desk.totals(chain, &self.accounts)
     }
 
     /// The recommendation for an account as it stands, as of the head of its

@@ -108,7 +108,7 @@ impl EngineImage {
     fn desk(&self) -> format::Desk {
         let desk = &self.desk;
         let mut records: Vec<_> =
-            desk.records.iter().map(|(account, record)| (account.0, record.into())).collect();
+            desk.records.iter().map(|(account, record)| (account.0, record.clone())).collect();
         records.sort_unstable_by_key(|(account, _)| *account);
         let mut due_of: Vec<_> =
             desk.due_of.iter().map(|(account, due)| (account.0, *due)).collect();
@@ -117,7 +117,10 @@ impl EngineImage {
         let mut revisions: Vec<_> =
             desk.revisions.iter().map(|(account, told)| (account.0, *told)).collect();
         revisions.sort_unstable();
-        format::Desk { records, due, due_of, revisions }
+        let (books, windows) = (desk.books.clone(), desk.windows.clone());
+        let stays = desk.dwell.stays.iter().map(|(account, stay)| (*account, *stay)).collect();
+        let cells = desk.dwell.cells.clone();
+        format::Desk { records, due, due_of, revisions, books, windows, stays, cells }
     }
 }
 

@@ -12,15 +12,19 @@
 //! those that are tainted, `[Block]`, `[Transfer]` and `[Other]` of what is not
 //! sealed, and [`Rest`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::freeze::{Book, Proposal, ProposalKey, Record, Stay, Window};
+use crate::movement::AccountId;
 use crate::{
-    Actor, Alert, Amount, BlockHash, Case, CaseTotals, Chain, EngineConfig, FreezeStatus, Label,
-    LedgerEvent, Policy, TxHash,
+    Alert, Amount, BlockHash, Case, CaseTotals, Chain, EngineConfig, Label, LedgerEvent, Policy,
+    TxHash,
 };
 
 /// Rises with every change of the format.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The settings on which the state depends.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) thresholds: Vec<Amount>,
     pub(crate) freeze_min_units: Amount,
     pub(crate) freeze_rest_ms: u64,
+    pub(crate) freeze_lag_ms: [u64; 2],
     pub(crate) revertible: bool,
 }
 
@@ -41,6 +46,7 @@ impl Settings {
             thresholds: config.thresholds.clone(),
             freeze_min_units: config.freeze_min_units,
             freeze_rest_ms: config.freeze_rest_ms,
+            freeze_lag_ms: config.freeze_lag_ms,
             revertible: config.revertible,
         }
     }
@@ -53,6 +59,7 @@ impl Settings {
             ("thresholds", self.thresholds == other.thresholds),
             ("freeze_min_units", self.freeze_min_units == other.freeze_min_units),
             ("freeze_rest_ms", self.freeze_rest_ms == other.freeze_rest_ms),
+            ("freeze_lag_ms", self.freeze_lag_ms == other.freeze_lag_ms),
             ("revertible", self.revertible == other.revertible),
         ];
         same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
@@ -260,7 +267,8 @@ pub(crate) struct Told {
     pub(crate) retroactive: bool,
 }
 
-/// The freeze desk.
+/// The freeze desk. Its records, submissions, windows and stays are plain
+/// already and stand as they are.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Desk {
     /// By account.
@@ -271,15 +279,14 @@ pub(crate) struct Desk {
     pub(crate) due_of: Vec<(u32, u64)>,
     /// By account: how many records were told of it.
     pub(crate) revisions: Vec<(u32, u32)>,
-}
-
-/// What was last told of an account.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Record {
-    pub(crate) status: FreezeStatus,
-    pub(crate) raised_ms: u64,
-    pub(crate) actor: Actor,
-    pub(crate) claimed: Vec<(String, Amount)>,
+    /// By transaction.
+    pub(crate) books: [Book; 2],
+    /// By target.
+    pub(crate) windows: BTreeMap<AccountId, Window>,
+    /// By account.
+    pub(crate) stays: BTreeMap<AccountId, Stay>,
+    /// As [`crate::freeze::Dwell`] counts.
+    pub(crate) cells: Vec<u64>,
 }
 
 /// A block that can be reverted or came after one, and what all was before it.
@@ -325,4 +332,8 @@ pub(crate) enum DeskChange {
     Record(u32, Option<Record>),
     DueOf(u32, Option<u64>),
     Due { chain: Chain, due: (u64, u32), was_there: bool },
+    Proposal(Chain, ProposalKey, Option<Proposal>),
+    Window(AccountId, Option<Window>),
+    Stay(AccountId, Option<Stay>),
+    Cell(u16, u64),
 }

@@ -1,7 +1,7 @@
 //! Between the engine's parts and what an image says of them, both ways.
 
 use super::format;
-use crate::freeze::{DeskChange, Record};
+use crate::freeze::DeskChange;
 use crate::ledger::Holding;
 use crate::movement::{
     AccountId, BlockMeta, Debit, Mark, Movement, NO_LOG_INDEX, Transfer, TransferId,
@@ -160,25 +160,11 @@ impl format::Runs {
     }
 }
 
-impl From<&Record> for format::Record {
-    fn from(record: &Record) -> Self {
-        let Record { status, raised_ms, actor, claimed } = record.clone();
-        format::Record { status, raised_ms, actor, claimed }
-    }
-}
-
-impl format::Record {
-    pub(super) fn record(self) -> Record {
-        let format::Record { status, raised_ms, actor, claimed } = self;
-        Record { status, raised_ms, actor, claimed }
-    }
-}
-
 impl From<&DeskChange> for format::DeskChange {
     fn from(change: &DeskChange) -> Self {
         match change {
             DeskChange::Record(account, record) => {
-                format::DeskChange::Record(account.0, record.as_ref().map(Into::into))
+                format::DeskChange::Record(account.0, record.clone())
             }
             DeskChange::DueOf(account, due) => format::DeskChange::DueOf(account.0, *due),
             DeskChange::Due { chain, due, was_there } => format::DeskChange::Due {
@@ -186,6 +172,14 @@ impl From<&DeskChange> for format::DeskChange {
                 due: (due.0, due.1.0),
                 was_there: *was_there,
             },
+            DeskChange::Proposal(chain, key, before) => {
+                format::DeskChange::Proposal(*chain, *key, before.clone())
+            }
+            DeskChange::Window(account, before) => {
+                format::DeskChange::Window(*account, before.clone())
+            }
+            DeskChange::Stay(account, before) => format::DeskChange::Stay(*account, *before),
+            DeskChange::Cell(at, before) => format::DeskChange::Cell(*at, *before),
         }
     }
 }
@@ -194,12 +188,18 @@ impl format::DeskChange {
     pub(super) fn change(self) -> DeskChange {
         match self {
             format::DeskChange::Record(account, record) => {
-                DeskChange::Record(AccountId(account), record.map(format::Record::record))
+                DeskChange::Record(AccountId(account), record)
             }
             format::DeskChange::DueOf(account, due) => DeskChange::DueOf(AccountId(account), due),
             format::DeskChange::Due { chain, due, was_there } => {
                 DeskChange::Due { chain, due: (due.0, AccountId(due.1)), was_there }
             }
+            format::DeskChange::Proposal(chain, key, before) => {
+                DeskChange::Proposal(chain, key, before)
+            }
+            format::DeskChange::Window(account, before) => DeskChange::Window(account, before),
+            format::DeskChange::Stay(account, before) => DeskChange::Stay(account, before),
+            format::DeskChange::Cell(at, before) => DeskChange::Cell(at, before),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::decode::{Parts, Tail};
 use super::{RestoreError, check, format};
 use crate::accounts::Accounts;
 use crate::engine::{OpenCase, Told, ToldAlerts, Waiting};
-use crate::freeze::FreezeDesk;
+use crate::freeze::{Dwell, FreezeDesk};
 use crate::history::{Archive, History, TailBlock, TailOther};
 use crate::journal::{AccountWas, Entry, Journal, LaneWas};
 use crate::ledger::{Ledger, LedgerStats};
@@ -309,11 +309,14 @@ fn told(
 }
 
 fn desk(desk: format::Desk) -> FreezeDesk {
-    let records = desk.records.into_iter();
-    FreezeDesk::of(
-        records.map(|(account, record)| (AccountId(account), record.record())).collect(),
-        desk.due.map(|due| due.into_iter().map(|(at, id)| (at, AccountId(id))).collect()),
-        desk.due_of.into_iter().map(|(account, due)| (AccountId(account), due)).collect(),
-        desk.revisions.into_iter().map(|(account, told)| (AccountId(account), told)).collect(),
-    )
+    let id = AccountId;
+    let mut restored = FreezeDesk::default();
+    restored.records = desk.records.into_iter().map(|(of, told)| (id(of), told)).collect();
+    restored.due = desk.due.map(|due| due.into_iter().map(|(at, of)| (at, id(of))).collect());
+    restored.due_of = desk.due_of.into_iter().map(|(of, due)| (id(of), due)).collect();
+    restored.revisions = desk.revisions.into_iter().map(|(of, told)| (id(of), told)).collect();
+    restored.books = desk.books;
+    restored.windows = desk.windows;
+    restored.dwell = Dwell::of(desk.cells, desk.stays);
+    restored
 }

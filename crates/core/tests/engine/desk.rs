@@ -209,3 +209,40 @@ fn each_record_is_of_a_later_block() {
         assert!(blocks.is_sorted_by(|a, b| a < b), "{letter} {blocks:?}");
     }
 }
+
+/// Wallets empty themselves after a minute, but for every fifth.
+#[test]
+fn the_chance_is_learnt_from_the_stays_that_were_seen() {
+    let lag = EngineConfig { freeze_lag_ms: [120_000; 2], ..strict() };
+    let mut town = Town::new(lag);
+    town.open(case("c", &[wallet('S')]));
+    let letters: Vec<char> = ('a'..='z').collect();
+    for round in 0..8_u64 {
+        for (at, letter) in (0..).zip(&letters) {
+            let start = 1_000 * (round * 26 + at);
+            town.block(start + 1, &format!("S>{letter} 10"));
+            town.block(start + 20, "");
+            if at % 5 != 0 {
+                town.block(start + 61, &format!("{letter}>Z 10"));
+            }
+            town.block(start + 500, "");
+            if at % 5 == 0 {
+                town.block(start + 900, &format!("{letter}>Z 10"));
+            }
+        }
+    }
+    town.block(999_001, "S>A 10");
+    town.block(999_020, "");
+    let raised = town.freezes.iter().rfind(|record| record.account == account('A'));
+    let chance = raised.and_then(|record| record.chance).expect("it is open");
+    assert_eq!((chance.kind, chance.held_ms), (Some(flow_core::WalletKind::FirstHop), 19_000));
+    // 48 of 208 stay.
+    assert!((180_000..280_000).contains(&chance.ppm), "{chance:?}");
+    assert!(chance.low_ppm < 230_000 && 230_000 < chance.high_ppm, "{chance:?}");
+    assert!(chance.high_ppm - chance.low_ppm < 130_000, "{chance:?}");
+    assert_eq!(chance.outcomes, 208);
+    let calibration = chance.calibration;
+    assert!(calibration.trials > 100, "{calibration:?}");
+    assert!(calibration.kept_ppm.abs_diff(calibration.expected_ppm) < 60_000, "{calibration:?}");
+    assert!(town.freezes[0].chance.is_some_and(|first| first.ppm == 500_000), "nothing is known");
+}

@@ -159,7 +159,7 @@ fn other_bytes_are_no_image() {
         Engine::restore(strict(), Box::new(MemoryArchive), Vec::new(), bytes).map(|_| ())
     };
     assert_eq!(restore(&[]), Err(RestoreError::Malformed("version")));
-    assert_eq!(restore(&[9]), Err(RestoreError::Version { found: 9, expected: 1 }));
+    assert_eq!(restore(&[9]), Err(RestoreError::Version { found: 9, expected: 2 }));
     let mut bytes = encoded(&image(&mut Engine::new(strict())));
     assert_eq!(restore(&bytes), Ok(()));
     bytes.push(0);
@@ -216,4 +216,24 @@ fn what_is_known_can_be_read_back() {
         again.apply(Event::BlockCommitted(block(Chain::Ethereum, 1, ""))),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn a_freeze_window_survives_with_what_was_learnt_of_stays() {
+    let mut first = town(sealing());
+    first.block(3, "call freeze B+submit 7+confirm 7 K");
+    first.block(4, "B>D 2");
+    let mut second = restored(&mut first, sealing());
+    let told = [&mut first, &mut second].map(|town| {
+        town.freezes.clear();
+        town.block(5, "D>E 1, confirm 7 L");
+        town.apply(Event::BlockReverted { chain: Chain::Tron, number: 4 });
+        town.block(6, "B>F 3");
+        town.block(7, "freeze B");
+        std::mem::take(&mut town.freezes)
+    });
+    assert!(told[0].iter().any(|record| record.urgent && record.next.len() == 1), "{told:?}");
+    assert_eq!(told[0], told[1]);
+    let images = [&mut first, &mut second].map(|town| encoded(&image(&mut town.engine)));
+    assert!(images[0] == images[1]);
 }

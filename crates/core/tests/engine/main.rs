@@ -3,6 +3,7 @@
 mod alerts;
 mod books;
 mod desk;
+mod freezing;
 mod image;
 mod late;
 mod town;

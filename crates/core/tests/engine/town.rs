@@ -7,7 +7,7 @@
 use flow_core::{
     AccountKey, Action, Actor, Address, Alert, Amount, ApplyError, Block, BlockHash, Case,
     CaseTotals, Chain, Effect, Engine, EngineConfig, Event, FreezeRecommendation, Label,
-    LedgerEvent, PathStep, Source, TxHash,
+    LedgerEvent, MultisigAction, MultisigCall, PathStep, Source, TxHash,
 };
 
 /// No limits: every receipt is told and every unit is worth freezing after ten
@@ -57,11 +57,16 @@ pub(crate) fn tx(number: u64, index: u32) -> TxHash {
     TxHash(hash)
 }
 
-/// A block of `A>B 10, issue A 5, redeem A 5, destroy A 5, freeze A, release A`.
+/// A block of `A>B 10, issue A 5, redeem A 5, destroy A 5, freeze A, release A`,
+/// and of the steps of the issuer's owners: `call freeze A` (the transaction
+/// that submits it, of which `submit 7` is the log), `confirm 7 K`,
+/// `revoke 7 K`, `execute 7`, `fail 7`. Events joined by `+` are of one
+/// transaction.
 pub(crate) fn block(chain: Chain, number: u64, events: &str) -> Block {
     let texts = events.split(',').map(str::trim).filter(|text| !text.is_empty());
-    let event = |(index, text): (u32, &str)| LedgerEvent {
-        tx: tx(number, index),
+    let texts = (0..).zip(texts).flat_map(|(tx, texts)| texts.split('+').map(move |one| (tx, one)));
+    let event = |(index, (of, text)): (u32, (u32, &str))| LedgerEvent {
+        tx: tx(number, of),
         log_index: Some(index),
         position: 0,
         action: action(text),
@@ -85,6 +90,26 @@ fn action(text: &str) -> Action {
         "destroy" => Action::Destroy { account: letter(1), amount: amount(2) },
         "freeze" => Action::BlacklistAdd { account: letter(1) },
         "release" => Action::BlacklistRemove { account: letter(1) },
+        "call" => {
+            let call = match words[1] {
+                "freeze" => MultisigCall::AddBlackList(letter(2)),
+                "release" => MultisigCall::RemoveBlackList(letter(2)),
+                "destroy" => MultisigCall::DestroyBlackFunds(letter(2)),
+                other => panic!("{other} is no call"),
+            };
+            Action::Multisig(MultisigAction::Submission { id: None, call: Some(call) })
+        }
+        "submit" => {
+            Action::Multisig(MultisigAction::Submission { id: Some(amount(1)), call: None })
+        }
+        "confirm" => {
+            Action::Multisig(MultisigAction::Confirmation { id: amount(1), owner: letter(2) })
+        }
+        "revoke" => {
+            Action::Multisig(MultisigAction::Revocation { id: amount(1), owner: letter(2) })
+        }
+        "execute" => Action::Multisig(MultisigAction::Execution { id: amount(1) }),
+        "fail" => Action::Multisig(MultisigAction::ExecutionFailure { id: amount(1) }),
         _ => {
             let (from, to) = words[0].split_once('>').expect("A>B 10");
             let [from, to] = [from, to].map(|name| address(name.chars().next().expect("a letter")));
@@ -213,7 +238,37 @@ fn alert_line(alert: &Alert) -> String {
     format!("{line}: {}", path(&alert.path))
 }
 
-/// `account status by whom, rN: case tainted; …`.
+/// What is told of a submission, of what escaped and where it is now:
+/// `freeze 1/2`, `escaped 5 (3 tainted): B 5`, `next B 5`.
+pub(crate) fn progress_line(record: &FreezeRecommendation) -> String {
+    let mut parts = Vec::new();
+    if let Some(submitted) = record.progress.submission {
+        let (call, k, n) = (submitted.call.name(), submitted.confirmations, submitted.required);
+        parts.push(format!("{call} {k}/{n}{}", if submitted.failed { " failed" } else { "" }));
+    }
+    let escaped = &record.progress.escaped;
+    if escaped.units > 0 {
+        let to = |escape: &flow_core::Escape| format!("{} {}", name(escape.to), escape.units);
+        let to: Vec<String> = escaped.newest.iter().map(to).collect();
+        parts.push(format!(
+            "escaped {} ({} tainted): {}",
+            escaped.units,
+            escaped.tainted,
+            to.join(" ")
+        ));
+    }
+    let next = |next: &flow_core::NextAddress| format!("{} {}", name(next.address), next.units);
+    let next: Vec<String> = record.next.iter().map(next).collect();
+    if !next.is_empty() {
+        parts.push(format!("next {}", next.join(" ")));
+    }
+    if record.urgent {
+        parts.push("urgent".to_owned());
+    }
+    parts.join(", ")
+}
+
+/// `account status by whom: case tainted; …`.
 fn freeze_line(record: &FreezeRecommendation) -> String {
     let actor = match &record.actor {
         Actor::Issuer => "issuer".to_owned(),

@@ -51,7 +51,7 @@ Examples:
   usdt-flow replay years.csv.zst --cases cases.json --history history/ --out result/
 
 Names ending in .gz or .zst are read compressed. The folder then holds taint.csv, cases.csv,
-services.csv, alerts.jsonl, freezes.jsonl, refused.jsonl and summary.json. The tables are those of
+services.csv, freeze_ranking.csv, alerts.jsonl, freezes.jsonl, refused.jsonl and summary.json. The tables are those of
 the first policy; with several, each policy has a folder of its own with its three tables.")]
 pub struct ReplayArgs {
     /// Files of events, in any of the formats; - is standard input

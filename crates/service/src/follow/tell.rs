@@ -50,6 +50,7 @@ impl State<'_> {
 
     fn tell_freeze(&mut self, record: &FreezeRecommendation) {
         self.shared.metrics.freeze_recommendations(record.status).inc();
+        self.shared.metrics.desk().told(record);
         let topic = &self.shared.config.output.freezes_topic;
         self.outputs.push(message(topic, wire::freeze_message(record)));
     }

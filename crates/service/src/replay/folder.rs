@@ -9,6 +9,7 @@ use flow_codec::{address, wire};
 use flow_core::{CaseTotals, Effect, Engine, Policy};
 use serde_json::json;
 
+use super::ranking;
 use crate::pipeline::Rejected;
 use crate::report::Explain;
 use crate::summary::{Summary, case_totals_under, policies};
@@ -103,6 +104,7 @@ pub(super) fn write_tables(
         write_taint(&path, engines, policy)?;
         write_cases(&path, &case_totals_under(engines, policy))?;
     }
+    ranking::write(path, engines)?;
     let mut file = create(path, "summary.json")?;
     line(&mut file, serde_json::to_string_pretty(&summary.json())?.as_bytes())?;
     file.flush().with_context(|| format!("cannot write to {}", path.display()))
@@ -156,7 +158,7 @@ fn write_cases(path: &Path, totals: &[(String, CaseTotals)]) -> anyhow::Result<(
 }
 
 /// Writes rows sorted as text by their columns from the left.
-fn table(
+pub(super) fn table(
     path: &Path,
     name: &str,
     columns: &[&str],

@@ -6,6 +6,7 @@
 
 mod folder;
 mod input;
+mod ranking;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -11,8 +11,15 @@ use serde_json::Value;
 pub(crate) use crate::shared_folder::{Folder, columns};
 
 /// Everything that a run writes but `summary.json`, which holds the run time.
-pub(crate) const OUTPUTS: [&str; 6] =
-    ["alerts.jsonl", "freezes.jsonl", "refused.jsonl", "taint.csv", "cases.csv", "services.csv"];
+pub(crate) const OUTPUTS: [&str; 7] = [
+    "alerts.jsonl",
+    "freezes.jsonl",
+    "refused.jsonl",
+    "taint.csv",
+    "cases.csv",
+    "services.csv",
+    "freeze_ranking.csv",
+];
 
 /// What is known before the first event.
 #[derive(Clone, Default)]

@@ -176,10 +176,7 @@ fn multisig(chain: Chain, step: MultisigAction) -> Option<Log> {
         MultisigAction::Execution { id } => ("Execution", None, id),
         MultisigAction::ExecutionFailure { id } => ("ExecutionFailure", None, id),
     };
-    let contract = match chain {
-        Chain::Ethereum => ETHEREUM_OWNER,
-        Chain::Tron => TRON_OWNER,
-    };
+    let contract = issuer_wallet(chain);
     let mut params: Vec<Param> =
         owner.map(|owner| indexed("sender", Value::Address(owner))).into_iter().collect();
     params.push(indexed("transactionId", Value::Uint(id)));
@@ -187,11 +184,23 @@ fn multisig(chain: Chain, step: MultisigAction) -> Option<Log> {
 }
 
 fn usdt(chain: Chain, name: &'static str, params: Vec<Param>) -> Log {
-    let contract = match chain {
+    Log { contract: usdt_contract(chain), name, params, topic0: topic0(name) }
+}
+
+/// The USDT contract of a chain.
+pub(super) const fn usdt_contract(chain: Chain) -> Address {
+    match chain {
         Chain::Ethereum => ETHEREUM_USDT,
         Chain::Tron => TRON_USDT,
-    };
-    Log { contract, name, params, topic0: topic0(name) }
+    }
+}
+
+/// The multisig wallet that owns it.
+pub(super) const fn issuer_wallet(chain: Chain) -> Address {
+    match chain {
+        Chain::Ethereum => ETHEREUM_OWNER,
+        Chain::Tron => TRON_OWNER,
+    }
 }
 
 fn indexed(name: &'static str, value: Value) -> Param {

@@ -3,10 +3,16 @@
 use super::lanes::{Lanes, open};
 use super::{Scope, must, rises};
 use crate::Chain;
+use crate::freeze::{CELLS, Proposal, Stay, Window};
 use crate::image::{RestoreError, format};
+use crate::movement::AccountId;
 
 /// Revisions from here on are believed of nobody: what comes next must fit.
 const REVISIONS_MAX: u32 = 1 << 31;
+
+/// More stays than transfers there are not, each with a chance of a million
+/// parts.
+const STAYS_MAX: u64 = 1 << 52;
 
 pub(super) fn rest(
     rest: &format::Rest,
@@ -62,7 +68,31 @@ fn desk(desk: &format::Desk, scope: Scope<'_>) -> Result<(), RestoreError> {
         let is_on = due.iter().all(|(_, account)| scope.is_on(*account, chain));
         must(is_on, "who rests is no account of its chain")?;
     }
-    Ok(())
+    for (book, chain) in desk.books.iter().zip(Chain::ALL) {
+        book.values().try_for_each(|submitted| proposal(submitted, chain, scope))?;
+    }
+    desk.windows.iter().try_for_each(|(account, followed)| window(*account, followed, scope))?;
+    desk.stays.iter().try_for_each(|(account, followed)| stay(*account, followed, scope))?;
+    must(desk.cells.len() == CELLS, "another number of counts of stays")?;
+    must(desk.cells.iter().all(|count| *count < STAYS_MAX), "a count of stays is too high")
+}
+
+fn stay(account: AccountId, stay: &Stay, scope: Scope<'_>) -> Result<(), RestoreError> {
+    must(scope.is_on(account.0, stay.chain), "a stay in no account of its chain")?;
+    must(stay.trial.is_none_or(|(_, ppm)| ppm <= 1_000_000), "a chance above certainty")
+}
+
+fn proposal(submitted: &Proposal, chain: Chain, scope: Scope<'_>) -> Result<(), RestoreError> {
+    let is_on = submitted.call.is_none_or(|(_, account)| scope.is_on(account.0, chain));
+    must(is_on, "a submission about no account of its chain")?;
+    must(rises(&submitted.owners), "confirmations are out of order")
+}
+
+fn window(target: AccountId, window: &Window, scope: Scope<'_>) -> Result<(), RestoreError> {
+    let mut accounts = window.frontier.keys().chain([&target]);
+    must(accounts.all(|account| scope.has(account.0)), "a freeze window of no account")?;
+    let holds = window.frontier.values().all(|stay| stay.units > 0);
+    must(holds, "a freeze window followed nothing")
 }
 
 /// Checks what a part of the desk was.
@@ -72,6 +102,17 @@ pub(super) fn change(change: &format::DeskChange, scope: Scope<'_>) -> Result<()
             scope.has(account)
         }
         format::DeskChange::Due { chain, due, .. } => scope.is_on(due.1, chain),
+        format::DeskChange::Proposal(chain, _, ref before) => {
+            return before.as_ref().map_or(Ok(()), |before| proposal(before, chain, scope));
+        }
+        format::DeskChange::Window(account, Some(ref before)) => {
+            return window(account, before, scope);
+        }
+        format::DeskChange::Window(account, None) | format::DeskChange::Stay(account, None) => {
+            scope.has(account.0)
+        }
+        format::DeskChange::Stay(account, Some(ref before)) => return stay(account, before, scope),
+        format::DeskChange::Cell(at, before) => usize::from(at) < CELLS && before < STAYS_MAX,
     };
     must(is_known, "a record of no account")
 }

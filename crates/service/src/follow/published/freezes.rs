@@ -42,7 +42,7 @@ struct Standing {
 /// What tells records apart, whatever their revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Print {
-    /// A hash of everything.
+    /// A hash of everything but what it is worth.
     whole: u64,
     /// A hash of what is asked for: who is to act, how far that is, since when,
     /// and what each case claims of how much; not the block, nor whether it was
@@ -68,7 +68,7 @@ pub(super) type Row = (AccountKey, u32, u64, u64);
 #[derive(Debug)]
 pub(in crate::follow) enum Correction {
     /// This holds.
-    Recommend(FreezeRecommendation),
+    Recommend(Box<FreezeRecommendation>),
     /// The recommendation of this record has no cause.
     Withdraw(Vec<u8>),
 }
@@ -204,7 +204,8 @@ impl Freezes {
                 Some(record) => {
                     let print = Print::of(FreezeRecord::from(&record));
                     if print.asks != standing.print.asks {
-                        corrections.push(Correction::Recommend(self.publish(print, record)));
+                        let record = self.publish(print, record);
+                        corrections.push(Correction::Recommend(Box::new(record)));
                     }
                 }
                 None if published.is_empty() => {}
@@ -244,6 +245,8 @@ impl Freezes {
 impl Print {
     fn of(mut record: FreezeRecord) -> Print {
         (record.id, record.revision) = (String::new(), 0);
+        // It rests on stays that were seen, so on when other cases became known.
+        record.worth = None;
         let whole = FixedState::default().hash_one(&record);
         let asks = if is_closed(&record.status) {
             FixedState::default().hash_one((&record.status, &record.raised_time))

@@ -1,6 +1,6 @@
 use flow_core::{
-    AccountKey, Actor, Address, Claim, FreezeRecommendation, FreezeStatus, Policy, RiskLevel,
-    TransferRef, TxHash,
+    AccountKey, Actor, Address, Claim, FreezeRecommendation, FreezeStatus, Policy, Progress,
+    RiskLevel, TransferRef, TxHash,
 };
 
 use super::super::outgoing::{Outgoing, message};
@@ -46,6 +46,7 @@ fn freeze(block: u64, status: FreezeStatus, tainted: u64) -> FreezeRecommendatio
         account: account(1),
         revision: 1,
         status,
+        urgent: false,
         actor: Actor::Issuer,
         block,
         timestamp_ms: 1_000,
@@ -59,6 +60,10 @@ fn freeze(block: u64, status: FreezeStatus, tainted: u64) -> FreezeRecommendatio
             path: Vec::new(),
             path_omitted: 0,
         }],
+        chance: None,
+        progress: Progress::default(),
+        next: Vec::new(),
+        next_omitted: 0,
     }
 }
 
@@ -194,7 +199,7 @@ fn what_stands_and_is_not_so_is_put_right_after_the_rebuild() {
         let name = match said.as_slice() {
             [] => "nothing",
             [Correction::Recommend(record)] => {
-                assert_eq!(Some(record), present.map(|record| revision(2, record)).as_ref());
+                assert_eq!(Some(&**record), present.map(|record| revision(2, record)).as_ref());
                 "recommend"
             }
             [Correction::Withdraw(record)] => {

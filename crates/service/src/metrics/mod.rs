@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use desk::DeskMetrics;
 use flow_codec::{DecodeError, Ignored};
 use flow_core::{Action, Chain, FreezeStatus, MemoryStats, Rule};
 use prometheus::{
     Counter, CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
+
+mod desk;
 
 /// Reasons for a dead letter beside those of the decoders.
 pub const DEAD_LETTER_REASONS: [&str; 10] = [
@@ -63,6 +66,7 @@ pub struct Metrics {
     pub alerts_settled: IntCounter,
     reorg_depth_blocks: Histogram,
     freezes: [IntCounter; FreezeStatus::ALL.len()],
+    desk: DeskMetrics,
     watermark_lag_seconds: IntGaugeVec,
     checkpoint_age_seconds: IntGaugeVec,
     resident_memory_bytes: IntGauge,
@@ -226,6 +230,7 @@ impl Metrics {
                 "Blocks from the first that was taken back to the head",
                 &[1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0],
             ),
+            desk: DeskMetrics::new(&family),
             freezes: FreezeStatus::ALL.map(|status| freezes.with_label_values(&[status.name()])),
             watermark_lag_seconds: family.gauges(
                 "watermark_lag_seconds",
@@ -300,6 +305,11 @@ impl Metrics {
     pub fn freeze_recommendations(&self, status: FreezeStatus) -> &IntCounter {
         let position = FreezeStatus::ALL.iter().position(|known| *known == status);
         &self.freezes[position.expect("ALL holds every status")]
+    }
+
+    /// The freeze desk as it stands, and how long it took.
+    pub fn desk(&self) -> &DeskMetrics {
+        &self.desk
     }
 
     /// A transaction of so many records has been committed in that time.
