@@ -11,11 +11,15 @@ mod broker;
 mod faults;
 mod late;
 mod outage;
+mod paged;
+mod prometheus;
 mod reorg;
+mod secure;
 mod service;
 #[path = "../shared/tmpfs.rs"]
 mod tmpfs;
 mod told;
+mod watched;
 
 use broker::Broker;
 use flow_core::{Block, Chain};
@@ -206,7 +210,9 @@ fn a_signal_ends_the_service_in_order() {
     running.wait_until_ready();
     assert_eq!(running.get("/healthz").0, 200);
     let metrics = running.wait_for_metric("usdt_flow_blocks_total{chain=\"tron\"} ", 90);
-    assert!(metrics.contains("usdt_flow_alerts_total{rule=\"source_moved\"}"));
+    assert!(
+        metrics.contains("usdt_flow_alerts_total{risk_level=\"Severe\",rule=\"source_moved\"}")
+    );
     assert_eq!(broker.members(&service.group()), 1);
     let (status, log) = running.terminate();
     assert!(status.success(), "{log}");
