@@ -298,3 +298,22 @@ fn a_missing_topic_says_what_to_do() {
     let text = service.run_and_fail();
     assert!(text.contains("there is no topic") && text.contains("topics create"), "{text}");
 }
+
+#[test]
+fn what_feed_writes_is_read_to_the_last_record() {
+    let Some(broker) = Broker::get() else { return };
+    let folder = Folder::new(CASES);
+    let mut service = Service::new(&broker, &folder, "feed");
+    service.tron(&["events"]).create_topics();
+    let fed = service::binary()
+        .args(["feed", "--pause-ms", "0", "--topic", &service.topic("events")])
+        .args(["--bootstrap-servers", &broker.servers])
+        .output()
+        .unwrap();
+    assert!(fed.status.success(), "{}", String::from_utf8_lossy(&fed.stderr));
+    service.run_until_end();
+    let summary = service.summary();
+    assert_eq!(summary["events"]["transfer"], 29_047);
+    assert_eq!(summary["refused_total"], 0);
+    assert!(service.alerts().len() > 100);
+}

@@ -180,7 +180,15 @@ fn wrong_password_and_certificate(broker: &SecureBroker, service: &mut Service<'
 fn the_doctor(broker: &SecureBroker, service: &mut Service<'_>) {
     let doctor = |service: &Service<'_>, group: &str| {
         let done = binary()
-            .args(["doctor", "--set", "history.dir=.", "--accounts", "100000"])
+            .args([
+                "doctor",
+                "--timeout-seconds",
+                "4",
+                "--set",
+                "history.dir=.",
+                "--accounts",
+                "100000",
+            ])
             .args(["--set", &format!("kafka.group_id={group}"), "--config"])
             .arg(service.config())
             .env("USDT_FLOW_KAFKA_SASL_PASSWORD", service.password())
