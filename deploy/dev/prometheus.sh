@@ -45,7 +45,7 @@ fetch() {
   if complete "$home/usr/bin"; then echo "$home/usr/bin"; return; fi
   command -v apt-get >/dev/null ||
     die "Prometheus is missing, and this is not a Debian system: put ${programs[*]} on the PATH"
-  say "fetching the packages prometheus and prometheus-alertmanager into $home (about 60 MB, once)"
+  say "fetching the packages prometheus and prometheus-alertmanager into $home (about 30 MB, once)"
   mkdir -p "$cache"
   local new package
   new=$(mktemp -d "$cache/prometheus-fetch.XXXXXX")

@@ -112,7 +112,7 @@ fn with_values(expression: &str) -> String {
     text
 }
 
-/// Every rule is in good health, what is recorded has values, and what alerts
+/// No rule fails, what is recorded has values, and what alerts
 /// look at exists.
 fn alerts_and_recordings(prometheus: &Running) {
     let groups = prometheus.api("/api/v1/rules")["groups"].clone();
@@ -120,7 +120,8 @@ fn alerts_and_recordings(prometheus: &Running) {
     for rule in
         groups.as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
     {
-        assert_eq!(rule["health"], "ok", "{rule}");
+        // Unknown until its group is due for the first time.
+        assert_ne!(rule["health"], "err", "{rule}");
         let query = rule["query"].as_str().unwrap();
         if rule["type"] == "recording" {
             // Recorded less often than this test takes, so it is asked for anew.
