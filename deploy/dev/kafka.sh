@@ -19,6 +19,8 @@ PORT_TRIES_MAX=5
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${USDT_FLOW_CACHE:-$repo/.cache}
 home=$cache/kafka-$KAFKA_VERSION
+# The folder of --secure; empty without it.
+secure=''
 read -ra heap_options <<<"${KAFKA_HEAP_OPTS:--Xmx1g}"
 
 usage() {
@@ -29,19 +31,24 @@ Usage: deploy/dev/kafka.sh COMMAND [OPTIONS]
 
 Commands:
   fetch                           download Kafka's jars with Maven, once
-  start [--port N] [--dir DIR]    start a broker, wait until it answers, print its address
+  start [--port N] [--dir DIR] [--secure FOLDER]
+                                  start a broker, wait until it answers, print its address
   stop [--dir DIR]                end the broker; its topics stay in DIR for the next start
   status [--dir DIR]              print the address of a running broker; exit 1 if none runs
   logs [--dir DIR]                print the broker's log
   run [--port N] -- CMD [ARGS]    start a throw-away broker, run CMD with KAFKA_BOOTSTRAP set,
                                   end the broker; the exit status is CMD's
   tool NAME [ARGS]                run one of Kafka's own tools: topics, console-producer,
-                                  console-consumer, consumer-groups, get-offsets, configs
+                                  console-consumer, consumer-groups, get-offsets, configs, acls
 
 Options:
   --dir DIR    where the broker keeps its topics, log and process id
                (default: $cache/kafka-broker)
   --port N     the port to listen on (default: the one used before in DIR, else a free one)
+  --secure F   also listen with TLS, names and passwords, and allow these names what ACLs grant
+               alone; whoever comes by the usual address may do anything. The folder F holds
+               users (lines of NAME PASSWORD) and for each listener NAME.pem, its key and
+               certificates; its address is then in DIR/address.NAME
 
 Environment:
   USDT_FLOW_CACHE            where fetched files are kept (default: .cache in the repository)
@@ -155,6 +162,7 @@ tool() {
     consumer-groups) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
     get-offsets) class=org.apache.kafka.tools.GetOffsetShell ;;
     configs) class=kafka.admin.ConfigCommand ;;
+    acls) class=org.apache.kafka.tools.AclCommand ;;
     *) bad_usage "unknown tool $name" ;;
   esac
   local java
@@ -243,6 +251,42 @@ group.initial.rebalance.delay.ms=0
 PROPERTIES
 }
 
+# Further listeners, with TLS, SCRAM and ACLs, for the certificates in $2. $1 is the broker's folder.
+write_secure_properties() {
+  local dir=$1 folder=$2 pem name port listeners=() names=() map=()
+  for pem in "$folder"/*.pem; do
+    name=$(basename "$pem" .pem)
+    port=$(free_port)
+    echo "127.0.0.1:$port" >"$dir/address.$name"
+    listeners+=("${name^^}://127.0.0.1:$port")
+    map+=("${name^^}:SASL_SSL")
+    names+=("$name")
+  done
+  sed -i -e "s#^listeners=.*#&$(printf ',%s' "${listeners[@]}")#" \
+    -e "s#^advertised.listeners=.*#&$(printf ',%s' "${listeners[@]}")#" \
+    -e "s#^listener.security.protocol.map=.*#&$(printf ',%s' "${map[@]}")#" "$dir/server.properties"
+  cat >>"$dir/server.properties" <<PROPERTIES
+sasl.enabled.mechanisms=SCRAM-SHA-512
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+PROPERTIES
+  for name in "${names[@]}"; do
+    cat >>"$dir/server.properties" <<PROPERTIES
+listener.name.$name.ssl.keystore.type=PEM
+listener.name.$name.ssl.keystore.location=$folder/$name.pem
+listener.name.$name.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+PROPERTIES
+  done
+}
+
+# The users of a secure folder as options of the tool that formats.
+scram_users() {
+  local name password
+  while read -r name password; do
+    [[ -z $name ]] || printf '%s\n' --add-scram "SCRAM-SHA-512=[name=$name,password=$password]"
+  done <"$1/users"
+}
+
 cluster_id() {
   local id=-
   # Kafka refuses an id that begins like an option.
@@ -252,9 +296,11 @@ cluster_id() {
 
 format_once() {
   local java=$1 dir=$2
+  local users=()
   [[ -f $dir/data/meta.properties ]] && return 0
+  [[ -z $secure ]] || mapfile -t users < <(scram_users "$secure")
   "$java" -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$home/libs/*" \
-    kafka.tools.StorageTool format -t "$(cluster_id)" -c "$dir/server.properties" >"$dir/format.log" 2>&1 ||
+    kafka.tools.StorageTool format -t "$(cluster_id)" -c "$dir/server.properties" "${users[@]}" >"$dir/format.log" 2>&1 ||
     { tail -n 15 "$dir/format.log" >&2; die "Kafka could not format $dir/data (its last lines stand above)"; }
 }
 
@@ -271,6 +317,7 @@ launch() {
   fi
   java=$(need_java)
   write_properties "$dir" "$port" "$(free_port "$port")" 127.0.0.1 "$dir/data"
+  [[ -z $secure ]] || write_secure_properties "$dir" "$secure"
   format_once "$java" "$dir"
   # A session of its own: Ctrl-C on the terminal ends what uses the broker first. The lock (9) and
   # this script's outputs stay closed to it, or whoever waits for them would wait for the broker.
@@ -339,6 +386,7 @@ start_locked() {
 start() {
   local dir=$1 port=$2
   if docker_wanted; then
+    [[ -z $secure ]] || die "--secure is for a broker without containers: unset USDT_FLOW_KAFKA_DOCKER"
     docker info >/dev/null 2>&1 || die "USDT_FLOW_KAFKA_DOCKER=1 is set, but docker's engine does not answer (docker info fails): start it, or unset the variable to use Java"
   else
     need_java >/dev/null
@@ -422,15 +470,17 @@ main() {
   while [[ $# -gt 0 ]]; do
     case $1 in
       -h | --help) usage; exit 0 ;;
-      --dir | --port)
+      --dir | --port | --secure)
         [[ $# -ge 2 && -n $2 ]] || bad_usage "$1 needs a value"
-        if [[ $1 == --dir ]]; then dir=$2; else port=$2; fi
+        case $1 in --dir) dir=$2 ;; --port) port=$2 ;; *) secure=$2 ;; esac
         shift 2
         ;;
       --) shift; break ;;
       *) bad_usage "unknown option $1 for $command" ;;
     esac
   done
+  [[ -z $secure || -f $secure/users ]] || bad_usage "--secure $secure is no folder with a file users"
+  [[ -z $secure ]] || secure=$(cd "$secure" && pwd -P)
   [[ -z $port || ($port =~ ^[0-9]{1,5}$ && $port -ge 1 && $port -le 65535) ]] || bad_usage "--port $port is not a port"
   if [[ $command == run ]]; then
     [[ $# -ge 1 ]] || bad_usage "run needs a command after --"

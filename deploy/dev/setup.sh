@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what a build of usdt-flow needs and this machine lacks. Does nothing where all is there.
 # zlib, zstd and librdkafka are not on the list: their sources come with the crates and are compiled.
+# OpenSSL is: compiling it would take longer than all else together, and its security updates would
+# be ours to bring.
 set -euo pipefail
 
 usage() {
@@ -32,6 +34,8 @@ has() { command -v "$1"; }
 
 has_libc_headers() { echo '#include <stdlib.h>' | cc -E -x c -; }
 
+has_openssl_headers() { pkg-config --exists 'openssl >= 3'; }
+
 has_java_17() {
   local java=java major
   [[ -z ${JAVA_HOME:-} ]] || java=$JAVA_HOME/bin/java
@@ -55,7 +59,7 @@ as_root() {
 install_missing() {
   if ! command -v apt-get >/dev/null; then
     say "this is not a Debian system: install what corresponds to: ${packages[*]}"
-    say "(a C and a C++ compiler and make; for Kafka, Java 17 or newer and Maven; for S3, Python 3 with venv)"
+    say "(a C and a C++ compiler, make, pkg-config and OpenSSL 3 with its headers; for Kafka, Java 17 or newer and Maven; for S3, Python 3 with venv)"
     return 1
   fi
   say "installing with apt-get: ${packages[*]}"
@@ -82,9 +86,12 @@ main() {
   want libc6-dev "without whose headers nothing in C compiles" has_libc_headers
   want g++ "which librdkafka's build asks for" has c++
   want make "which builds librdkafka" has make
+  want pkg-config "which finds OpenSSL" has pkg-config
+  want libssl-dev "with which librdkafka speaks TLS" has_openssl_headers
   if ((with_kafka)); then
     want default-jre-headless "which runs Kafka (17 or newer)" has_java_17
     want maven "which fetches Kafka" has mvn
+    want openssl "which makes certificates for tests" has openssl
   fi
   if ((with_s3)); then
     want python3-venv "in which moto, a server that speaks S3, is installed" has_venv

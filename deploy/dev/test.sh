@@ -15,6 +15,9 @@ Environment:
   USDT_FLOW_S3_ENDPOINT       use this server that speaks S3 (URL) instead of starting one; its
                               credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
   USDT_FLOW_REQUIRE_S3=1      fail, rather than skip the S3 tests, where no server can be had
+  USDT_FLOW_REQUIRE_PROMETHEUS=1
+                              the same for the tests with Prometheus and Alertmanager, which
+                              deploy/dev/prometheus.sh fetches
 USAGE
 }
 

@@ -97,13 +97,20 @@ fn of_json(record: &str) -> Result<Format, DecodeError> {
 #[derive(Debug, Default)]
 pub struct Decoder {
     format: Option<Format>,
+    /// The format of the last record.
+    last: Option<Format>,
     cache: AddressCache,
 }
 
 impl Decoder {
     /// A decoder of one format, or of all mixed.
     pub fn new(format: Option<Format>) -> Self {
-        Decoder { format, cache: AddressCache::new() }
+        Decoder { format, last: None, cache: AddressCache::new() }
+    }
+
+    /// The format of the record that was decoded last, if it was recognised.
+    pub fn last_format(&self) -> Option<Format> {
+        self.last
     }
 
     /// Decodes a record, JSON or compact, and appends what it means, at least one value.
@@ -114,13 +121,16 @@ impl Decoder {
     pub fn decode(&mut self, record: &[u8], out: &mut Vec<Decoded>) -> Result<(), DecodeError> {
         let is_compact = || self.format.is_none() && compact::is_compact(record);
         if self.format == Some(Format::Compact) || is_compact() {
+            self.last = Some(Format::Compact);
             return compact::decode(record, out);
         }
+        self.last = self.format;
         let text = text(record)?;
         let format = match self.format {
             Some(format) => format,
             None => of_json(text)?,
         };
+        self.last = Some(format);
         match format {
             Format::Plain => plain::decode(text, &mut self.cache, out),
             Format::JavaTron => java_tron::decode(text, &mut self.cache, out),

@@ -67,6 +67,22 @@ pub enum RiskLevel {
     Severe,
 }
 
+impl RiskLevel {
+    /// Every level, from the lowest.
+    pub const ALL: [RiskLevel; 4] =
+        [RiskLevel::Low, RiskLevel::Medium, RiskLevel::High, RiskLevel::Severe];
+
+    /// The name used in records and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RiskLevel::Severe => "Severe",
+            RiskLevel::High => "High",
+            RiskLevel::Medium => "Medium",
+            RiskLevel::Low => "Low",
+        }
+    }
+}
+
 /// How far an alert can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AlertStatus {
@@ -276,6 +292,11 @@ impl FreezeStatus {
             FreezeStatus::Escaped => "escaped",
             FreezeStatus::Withdrawn => "withdrawn",
         }
+    }
+
+    /// Whether the desk waits for somebody to act.
+    pub const fn is_unanswered(self) -> bool {
+        matches!(self, FreezeStatus::Raised | FreezeStatus::Updated | FreezeStatus::Released)
     }
 }
 

@@ -39,7 +39,7 @@ pub use effect::{
     Actor, Alert, AlertId, AlertStatus, Attribution, Claim, Effect, FreezeRecommendation,
     FreezeStatus, PathStep, Refusal, RefusedEvent, RiskLevel, Rule,
 };
-pub use engine::{ApplyError, Engine, EngineConfig, MemoryStats};
+pub use engine::{ApplyError, DeskSum, Engine, EngineConfig, MemoryStats, Sums, UnitSums};
 pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};
 pub use freeze::{
     Calibration, Chance, DeskTotals, Escape, Escapes, FreezeRank, NextAddress, Progress,

@@ -48,7 +48,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Stage; 6] = [
+    /// Every stage.
+    pub const ALL: [Stage; 6] = [
         Stage::Starting,
         Stage::Rebuilding,
         Stage::Unassigned,
@@ -56,6 +57,18 @@ impl Stage {
         Stage::Stopping,
         Stage::Standby,
     ];
+
+    /// The name used in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stage::Starting => "starting",
+            Stage::Rebuilding => "rebuilding",
+            Stage::Unassigned => "unassigned",
+            Stage::Ready => "ready",
+            Stage::Stopping => "stopping",
+            Stage::Standby => "standby",
+        }
+    }
 
     const fn reason(self) -> &'static str {
         match self {
@@ -86,6 +99,12 @@ struct ChainHealth {
     stage: AtomicU8,
 }
 
+impl ChainHealth {
+    fn stage(&self) -> Stage {
+        Stage::ALL[usize::from(self.stage.load(Ordering::Relaxed))]
+    }
+}
+
 impl Health {
     /// Of followers of these chains: alive as of now, and starting.
     pub fn of(chains: impl IntoIterator<Item = Chain>) -> Arc<Health> {
@@ -106,11 +125,18 @@ impl Health {
         self.chains[chain.index()].stage.store(stage as u8, Ordering::Relaxed);
     }
 
+    /// Brings the metrics of the followers up to date.
+    fn measure(&self, metrics: &Metrics) {
+        for (chain, health) in Chain::ALL.into_iter().zip(&self.chains) {
+            let followed = health.followed.load(Ordering::Relaxed);
+            let how = followed.then(|| (health.stage(), self.silence_of(chain)));
+            metrics.chain(chain).health(how);
+        }
+    }
+
     /// What keeps the service from being ready, if anything does.
     fn not_ready(&self) -> Option<(Chain, Stage)> {
-        let mut stages = self.followed().map(|(chain, health)| {
-            (chain, Stage::ALL[usize::from(health.stage.load(Ordering::Relaxed))])
-        });
+        let mut stages = self.followed().map(|(chain, health)| (chain, health.stage()));
         stages.find(|(_, stage)| !matches!(stage, Stage::Ready | Stage::Standby))
     }
 
@@ -225,6 +251,7 @@ fn router(shared: Shared) -> Router {
 
 async fn metrics(State(shared): State<Shared>) -> Response {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
+    shared.health.measure(&shared.metrics);
     ([(header::CONTENT_TYPE, kind)], shared.metrics.encode()).into_response()
 }
 

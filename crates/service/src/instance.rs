@@ -14,7 +14,7 @@ use flow_core::Chain;
 use crate::config::{Config, InputConfig};
 use crate::follow::{Checkpoints, Duties, Ended, FollowError, Follower, Shared, Until};
 use crate::http::Health;
-use crate::kafka::{KafkaLog, Membership, MissingTopic};
+use crate::kafka::{KafkaLog, Membership, MissingTopic, Refused};
 use crate::knowledge::{Knowledge, Watch};
 use crate::metrics::Metrics;
 
@@ -103,9 +103,7 @@ fn be_member(
     let membership = loop {
         match Membership::open(config, Arc::clone(duties), Arc::clone(health)) {
             Ok(membership) => break membership,
-            Err(error) if error.chain().any(|cause| cause.is::<MissingTopic>()) => {
-                return Err(error);
-            }
+            Err(error) if error.chain().any(is_lasting) => return Err(error),
             Err(error) => {
                 tracing::error!(hint = crate::report::hint(&error), "{error:#}; trying again");
                 if !backoff.pause(stop, || ()) {
@@ -115,6 +113,10 @@ fn be_member(
         }
     };
     membership.run(over)
+}
+
+fn is_lasting(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<MissingTopic>() || cause.is::<Refused>()
 }
 
 /// Runs one session after the other until one ends in peace.
@@ -136,7 +138,8 @@ fn follow(
     let mut fenced = Vec::new();
     loop {
         let began = Instant::now();
-        let opened = KafkaLog::open(config, input).map_err(FollowError::from);
+        let client = &shared.metrics.chain(chain).client;
+        let opened = KafkaLog::open(config, input, client).map_err(FollowError::from);
         let error = match opened.and_then(|mut log| follower.session(&mut log)) {
             Ok(ended) => return Ok(Some(ended)),
             Err(FollowError::Fatal(error)) => return Err(error),
@@ -156,6 +159,7 @@ fn follow(
             }
         };
         shared.metrics.chain(chain).owner.set(0);
+        shared.metrics.chain(chain).session_failures.inc();
         if began.elapsed() > BACKOFF_MAX {
             backoff = Backoff::new();
         }

@@ -54,6 +54,9 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Topics(command) => commands::topics::execute(command, &cli.global),
         Command::Checkpoint(command) => commands::checkpoint::execute(command, &cli.global),
+        Command::Doctor(args) => commands::doctor::execute(args, &cli.global),
+        Command::Feed(args) => commands::feed::execute(args, &cli.global),
+        Command::Metrics => commands::metrics::execute(),
         Command::Config(command) => commands::config::execute(command, &cli.global),
         Command::Schema(args) => commands::schema::execute(args),
         Command::Completions(args) => commands::completions::completions(args),

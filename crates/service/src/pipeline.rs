@@ -270,6 +270,12 @@ impl Pipeline {
         metrics.orphaned_events.inc_by(orphaned.saturating_sub(before));
     }
 
+    /// Brings the sums over everything up to date: a walk over cases, tainted
+    /// accounts and recommendations.
+    pub fn sum(&self, chain: Chain) {
+        self.metrics.chain(chain).summed(chain, &self.engine.sums());
+    }
+
     fn apply(
         &mut self,
         chain: Chain,
@@ -324,6 +330,10 @@ impl Pipeline {
         match error {
             ApplyError::RevertedFinal { chain, block, last_final } => {
                 self.reverted_final(chain, block, last_final)
+            }
+            ApplyError::NotConserved { chain, .. } => {
+                self.metrics.chain(chain).conservation_failures.inc();
+                PipelineError::Apply(error)
             }
             other => PipelineError::Apply(other),
         }

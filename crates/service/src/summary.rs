@@ -45,7 +45,7 @@ impl Summary {
             events: EVENT_KINDS.iter().enumerate().map(kind).collect(),
             ignored: counted(Ignored::ALL.map(|r| (r.name(), metrics.ignored(r).get()))),
             refused: counted(reasons.map(|r| (r, metrics.dead_letters(r).get()))),
-            alerts: counted(Rule::ALL.map(|rule| (rule.name(), metrics.alerts(rule).get()))),
+            alerts: counted(Rule::ALL.map(|rule| (rule.name(), metrics.alerts_raised(rule)))),
             alerts_settled: metrics.alerts_settled.get(),
             alerts_retracted: counted(
                 Rule::ALL.map(|rule| (rule.name(), metrics.alerts_retracted(rule).get())),

@@ -110,7 +110,7 @@ fn an_unknown_key_is_named_with_its_line_and_neighbor() {
 #[test]
 fn every_problem_is_told_not_the_first_alone() {
     let found = problems(
-        "[kafka]\nbootstrap_servers = \"localhost\"\nsecurity_protocol = \"sasl_ssl\"\n\
+        "[kafka]\nbootstrap_servers = \"localhost\"\nsecurity_protocol = \"tls\"\n\
          [engine]\npolicy = \"fair\"\nthresholds_units = [2, 1]\nalert_min_units = -1\n\
          [commit]\nmax_records = 0\n[http]\nlisten = \"here\"\n[log]\nformat = \"xml\"\n",
     );
@@ -363,6 +363,21 @@ fn secrets_come_from_environment_or_file_and_are_never_shown() {
         assert!(text.contains("***"), "{text}");
     }
     assert_eq!(loaded.warnings.len(), 1, "a password is of no use in plaintext");
+}
+
+#[test]
+fn sasl_asks_for_name_and_password_and_tls_for_files_that_are_there() {
+    let found = problems("[kafka]\nsecurity_protocol = \"sasl_ssl\"\nssl_ca_file = \"none.pem\"\n");
+    for text in ["none.pem", "kafka.sasl_username", "USDT_FLOW_KAFKA_SASL_PASSWORD"] {
+        assert!(found.iter().any(|problem| problem.contains(text)), "{text} in {found:#?}");
+    }
+    let mechanism = problems("[kafka]\nsasl_mechanism = \"GSSAPI\"\n");
+    assert!(mechanism[0].contains("SCRAM-SHA-512"), "{mechanism:?}");
+    let property = problems("[kafka.consumer]\n\"sasl.username\" = \"a\"\n");
+    assert!(property[0].contains("kafka.sasl_username"), "{property:?}");
+    let half =
+        problems("[kafka]\nsecurity_protocol = \"ssl\"\nssl_key_file = \"usdt-flow.toml\"\n");
+    assert!(half[0].contains("belong together"), "{half:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use flow_core::{
-    AccountKey, Alert, AlertStatus, Amount, Attribution, Chain, PathStep, Policy, RiskLevel, Rule,
+    AccountKey, Alert, AlertStatus, Amount, Attribution, Chain, PathStep, Policy, Rule,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -175,7 +175,7 @@ impl From<&Alert> for AlertRecord {
             revision: alert.revision,
             status: alert.status.name().to_owned(),
             rule: alert.rule.name().to_owned(),
-            risk_level: risk_name(alert.risk).to_owned(),
+            risk_level: alert.risk.name().to_owned(),
             exposure: if alert.hops <= 1 { "direct" } else { "indirect" }.to_owned(),
             direction: direction(alert.rule).to_owned(),
             case: alert.case.clone(),
@@ -271,14 +271,5 @@ const fn direction(rule: Rule) -> &'static str {
     match rule {
         Rule::SourceMoved => "outgoing",
         Rule::FirstReceipt | Rule::Threshold | Rule::CashOut => "incoming",
-    }
-}
-
-const fn risk_name(risk: RiskLevel) -> &'static str {
-    match risk {
-        RiskLevel::Severe => "Severe",
-        RiskLevel::High => "High",
-        RiskLevel::Medium => "Medium",
-        RiskLevel::Low => "Low",
     }
 }

@@ -12,6 +12,7 @@ mod image;
 mod late;
 mod reorg;
 mod report;
+mod sums;
 mod tell;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use hashbrown::HashMap;
 
 pub use config::{ApplyError, EngineConfig};
 pub use report::MemoryStats;
+pub use sums::{DeskSum, Sums, UnitSums};
 
 use crate::accounts::{Accounts, Tag};
 use crate::alert::Sight;

@@ -1,5 +1,5 @@
 //! Arguments of the commands that prepare and explain: `topics`, `checkpoint`,
-//! `config`, `schema`, `completions`, `man`.
+//! `doctor`, `feed`, `config`, `metrics`, `schema`, `completions`, `man`.
 
 use std::path::PathBuf;
 
@@ -123,6 +123,74 @@ pub enum TableFormat {
     Table,
     /// As JSON, for programs.
     Json,
+}
+
+/// `usdt-flow doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It changes nothing and may run beside the service. Exit status: 0 if nothing is in the way, 1 if a
+check failed; warnings do not count.
+
+Examples:
+  usdt-flow doctor --config usdt-flow.toml
+  usdt-flow doctor --config usdt-flow.toml --accounts 400000000 --format json")]
+pub struct DoctorArgs {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The brokers, HOST:PORT separated by commas
+    #[arg(long, value_name = "HOST:PORT")]
+    pub bootstrap_servers: Option<String>,
+    /// Accounts that are expected, to compare memory and disk with
+    #[arg(long, value_name = "N", default_value_t = 5_000_000)]
+    pub accounts: u64,
+    /// How to print the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
+    pub format: TableFormat,
+    /// How long to wait for each answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub timeout_seconds: u64,
+}
+
+impl DoctorArgs {
+    /// What these flags say about the configuration.
+    pub fn flags(&self) -> Vec<Flag> {
+        let mut flags = self.config.flags();
+        flags.extend(bootstrap_flag(self.bootstrap_servers.as_deref()));
+        flags
+    }
+}
+
+/// `usdt-flow feed`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The transfers are real ones of 2023, the times are those of now: 991 blocks, then it ends.
+
+Examples:
+  usdt-flow feed --topic usdt-tron --bootstrap-servers 127.0.0.1:9092
+  usdt-flow feed --topic usdt-tron --config usdt-flow.toml --pause-ms 3000")]
+pub struct FeedArgs {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The brokers, HOST:PORT separated by commas
+    #[arg(long, value_name = "HOST:PORT")]
+    pub bootstrap_servers: Option<String>,
+    /// The topic to write to
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: String,
+    /// The pause between two blocks
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pub pause_ms: u64,
+}
+
+impl FeedArgs {
+    /// What these flags say about the configuration.
+    pub fn flags(&self) -> Vec<Flag> {
+        let mut flags = self.config.flags();
+        flags.extend(bootstrap_flag(self.bootstrap_servers.as_deref()));
+        flags
+    }
 }
 
 /// `usdt-flow config`.

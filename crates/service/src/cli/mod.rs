@@ -18,8 +18,8 @@ use crate::config::{Flag, LogFormat};
 
 pub use admin::{
     CheckpointArgs, CheckpointCommand, CompletionsArgs, ConfigCommand, ConfigFormat,
-    CreateTopicsArgs, DescribeTopicsArgs, ManArgs, PrintConfigArgs, SchemaArgs, TableFormat,
-    TopicsArgs, TopicsCommand,
+    CreateTopicsArgs, DescribeTopicsArgs, DoctorArgs, FeedArgs, ManArgs, PrintConfigArgs,
+    SchemaArgs, TableFormat, TopicsArgs, TopicsCommand,
 };
 pub use bench::{BenchArgs, BenchCommand, BenchOutput, LatencyArgs, ThroughputArgs};
 pub use trace::{
@@ -173,9 +173,15 @@ pub enum Command {
     /// List the checkpoints of the service's state, or verify them
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
+    /// Look at brokers, topics, rights, formats, clock, disk and memory, and say what to do
+    Doctor(DoctorArgs),
+    /// Write recorded blocks of TRON to a topic, as a node would, to try a deployment
+    Feed(FeedArgs),
     /// Check the configuration, or print it with the origin of each value
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print what `/metrics` tells: meaning, unit, labels, and what a bad value means
+    Metrics,
     /// Print the JSON Schemas of the records
     Schema(SchemaArgs),
     /// Print a completion script for a shell

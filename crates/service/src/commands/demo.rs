@@ -111,7 +111,7 @@ fn play(
         });
         let ended = instance.run();
         over.store(true, Ordering::Relaxed);
-        let written = Rule::ALL.map(|rule| metrics.alerts(rule).get()).iter().sum::<u64>()
+        let written = Rule::ALL.map(|rule| metrics.alerts_raised(rule)).iter().sum::<u64>()
             + FreezeStatus::ALL
                 .map(|s| metrics.freeze_recommendations(s).get())
                 .iter()

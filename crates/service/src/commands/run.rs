@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -11,10 +11,15 @@ use crate::cli::{GlobalArgs, RunArgs};
 use crate::follow::{Ended, Until};
 use crate::http::{self, Health};
 use crate::instance::Instance;
+use crate::kafka::{self, Refused, TlsFailed};
 use crate::knowledge::Knowledge;
 use crate::metrics::Metrics;
+use crate::pipeline::PipelineError;
 use crate::report::Explain;
 use crate::summary::Summary;
+
+/// How long the brokers may take to say that they refuse us.
+const HELLO_MAX: Duration = Duration::from_secs(5);
 
 /// Runs until a signal, or with `--until-end` until the topics are read.
 pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
@@ -29,6 +34,7 @@ pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
         &config.knowledge.opening_files,
     )?;
     let metrics = Metrics::new();
+    metrics.limit_memory(config.limits.memory_max_bytes);
     let health = Health::of(config.inputs.iter().map(|input| input.chain));
     let server = http::serve(config.http.listen, Arc::clone(&metrics), Arc::clone(&health))?;
     tracing::info!(
@@ -41,6 +47,12 @@ pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     );
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(Arc::clone(&stop))?;
+    // A broker that is away may come back; one that refuses us will not change its mind.
+    if let Err(error) = kafka::reach(&config.kafka, HELLO_MAX)
+        && error.chain().any(|cause| cause.is::<Refused>() || cause.is::<TlsFailed>())
+    {
+        return Err(error);
+    }
     let started = Instant::now();
     let instance = Instance {
         config: &config,
@@ -50,12 +62,27 @@ pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
         stop: &stop,
         until: if args.until_end { Until::End } else { Until::Stopped },
     };
-    let ended = instance.run()?;
+    let ended = match instance.run() {
+        Ok(ended) => ended,
+        Err(error) => {
+            if !args.until_end && error.chain().any(|cause| cause.is::<PipelineError>()) {
+                linger(&error, config.http.linger);
+            }
+            return Err(error);
+        }
+    };
     server.stop()?;
     if ended.len() == config.inputs.len() {
         finish(args, &ended, &metrics, started.elapsed().as_millis())?;
     }
     Ok(())
+}
+
+/// Waits until Prometheus has seen what the metrics say of a broken invariant.
+fn linger(error: &anyhow::Error, time: Duration) {
+    let seconds = time.as_secs();
+    tracing::error!(seconds, "{error:#}; nothing more is published, metrics are told for a while");
+    std::thread::sleep(time);
 }
 
 /// Checks the books once more, and tells what the run came to.

@@ -13,6 +13,7 @@ mod file;
 mod files;
 mod problem;
 mod raw;
+mod security;
 mod settings;
 mod value;
 
@@ -30,6 +31,7 @@ use crate::checkpoint::S3Options;
 pub use files::{ReadFileError, check_files, read_file};
 pub use problem::{Origin, Problem, Problems, nearest};
 pub use raw::{Flag, Layers, RawConfig};
+pub use security::{SASL_MECHANISMS, SecurityConfig, SecurityProtocol};
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub struct KafkaConfig {
     /// The name by which the group knows this instance when it comes back;
     /// `None` for a new one each time.
     pub instance_id: Option<String>,
+    /// How the way to the brokers is protected.
+    pub security: SecurityConfig,
     /// The password of SASL, where one is set.
     pub sasl_password: Option<Secret>,
     /// The password of the TLS key, where one is set.
@@ -177,6 +181,9 @@ pub struct CommitConfig {
 pub struct HttpConfig {
     /// The address listened on.
     pub listen: SocketAddr,
+    /// How long metrics are still told after a broken invariant has ended the
+    /// followers, so that somebody is paged.
+    pub linger: Duration,
 }
 
 /// `[log]`.

@@ -52,6 +52,9 @@ pub struct Record<'a> {
     pub partition: usize,
     /// Its offset there.
     pub offset: i64,
+    /// When the broker had it, or its producer, in Unix milliseconds; `None` if
+    /// nobody noted it.
+    pub broker_ms: Option<u64>,
     /// Its value.
     pub payload: &'a [u8],
     /// What it means.

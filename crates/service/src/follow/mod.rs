@@ -21,6 +21,7 @@ mod checkpoint;
 mod duty;
 mod learn;
 mod log;
+mod measuring;
 mod outbox;
 mod outgoing;
 mod progress;
@@ -103,7 +104,9 @@ impl From<anyhow::Error> for FollowError {
     /// A broker may come back, a topic or its beginning does not.
     fn from(error: anyhow::Error) -> Self {
         let lasts = |cause: &(dyn std::error::Error + 'static)| {
-            cause.is::<crate::kafka::MissingTopic>() || cause.is::<LostBeginning>()
+            cause.is::<crate::kafka::MissingTopic>()
+                || cause.is::<crate::kafka::Refused>()
+                || cause.is::<LostBeginning>()
         };
         if error.chain().any(lasts) { FollowError::Fatal(error) } else { FollowError::Retry(error) }
     }

@@ -37,9 +37,6 @@ const OWED_MAX: usize = 20_000;
 /// The same for the bytes of dead letters.
 const OWED_LETTER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Memory is looked at so often.
-const WEIGH_PAUSE: Duration = Duration::from_secs(5);
-
 /// The pause between two questions where the partitions end, while a block
 /// waits for some of them.
 const SURVEY_PAUSE: Duration = Duration::from_millis(50);
@@ -198,8 +195,8 @@ impl<L: Log> Session<'_, '_, L> {
             let progress = &state.progress;
             state.published.forget_letters(|at, offset| progress.was_committed(at, offset));
         }
-        state.measure();
         state.committed_at = now;
+        self.measure();
         self.balance()
     }
 
@@ -209,6 +206,8 @@ impl<L: Log> Session<'_, '_, L> {
         let now = self.log.now();
         let ends = self.ends_for_checkpoint(now, last);
         let Session { log, state, .. } = self;
+        let waiting = i64::try_from(state.outputs.outputs().len()).unwrap_or(i64::MAX);
+        state.shared.metrics.chain(state.chain()).outputs.set(waiting);
         let mut positions = state.progress.to_commit();
         if positions.is_empty() && ends.is_some() {
             positions = state.progress.to_commit_again();
@@ -223,25 +222,27 @@ impl<L: Log> Session<'_, '_, L> {
                 };
                 state.shared.metrics.transaction_aborts.inc();
                 match error {
-                    CommitError::Aborted(error) if tries < COMMIT_TRIES => {
+                    CommitError::Aborted(error) if tries < COMMIT_TRIES && !is_refused(&error) => {
                         tracing::warn!(tries, "{error:#}; the batch is committed again");
                         tries += 1;
                     }
+                    // Refused for good, or for another session to try.
                     CommitError::Aborted(error) | CommitError::Open(error) => {
-                        return Err(FollowError::Retry(error));
+                        return Err(error.into());
                     }
                     CommitError::Fenced(error) => return Err(FollowError::Fenced(error)),
                 }
             };
             failpoint::hit("committed");
             state.outputs.clear();
+            state.note_told();
             state.progress.committed();
             state.shared.metrics.committed(state.batch_records, took);
             state.shared.metrics.chain(state.chain()).waited(Wait::Output, took);
         }
-        state.measure();
         state.batch_records = 0;
         state.committed_at = log.now();
+        self.measure();
         if let Some(ends) = ends.filter(|_| commits) {
             self.begin_checkpoint(ends, now);
         }
@@ -296,15 +297,21 @@ impl<L: Log> Session<'_, '_, L> {
     }
 }
 
+/// Whether the brokers would refuse the same again.
+fn is_refused(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<crate::kafka::Refused>())
+}
+
 impl State<'_> {
     /// Takes one record.
     fn take(&mut self, record: Record<'_>, now: Instant) -> Result<(), FollowError> {
-        let Record { partition, offset, payload, decoded, unread } = record;
+        let Record { partition, offset, broker_ms, payload, decoded, unread } = record;
         let chain = self.chain();
         let (block, dropped) = self.pipeline.accept(Some(chain), decoded)?;
         if let Some(rejected) = unread.map(Rejected::from).or(dropped) {
             self.refuse(&rejected, partition, offset, payload);
         }
+        self.latency.arrived(block, broker_ms);
         self.progress.processed(partition, offset, block, now);
         self.shared.metrics.chain(chain).records_consumed.inc();
         self.records += 1;
@@ -400,35 +407,6 @@ impl State<'_> {
         }
         let told = !self.outputs.is_empty() && (!took || since >= commit.interval);
         told || since >= POSITIONS_PAUSE.max(commit.interval)
-    }
-
-    /// Brings the gauges up to date.
-    fn measure(&mut self) {
-        self.pipeline.measure(self.chain());
-        let owed = i64::try_from(self.published.owed_len()).unwrap_or(i64::MAX);
-        self.shared.metrics.chain(self.chain()).owed.set(owed);
-    }
-
-    /// Stops in order before the machine stops the process: everything is
-    /// committed by now.
-    fn mind_memory(&mut self, now: Instant) -> Result<(), FollowError> {
-        let Some(max) = self.shared.config.limits.memory_max_bytes else { return Ok(()) };
-        if now.saturating_duration_since(self.weighed_at) < WEIGH_PAUSE {
-            return Ok(());
-        }
-        self.weighed_at = now;
-        let resident = crate::metrics::resident_bytes().and_then(|bytes| u64::try_from(bytes).ok());
-        let (resident_mib, max_mib) = (resident.unwrap_or(0) >> 20, max >> 20);
-        if resident_mib >= max_mib {
-            return Err(FollowError::Fatal(anyhow::anyhow!(
-                "{resident_mib} MiB of memory are in use, and limits.memory_max_mb allows \
-                 {max_mib}; raise it, or set history.dir so that the past leaves memory"
-            )));
-        }
-        if resident_mib >= max_mib - max_mib / 10 {
-            tracing::warn!(resident_mib, max_mib, "memory is near its limit");
-        }
-        Ok(())
     }
 
     fn tell_stage(&self) {

@@ -14,6 +14,7 @@ use flow_core::{Chain, Effect, EngineConfig};
 
 use super::checkpoint::{self, Restored};
 use super::log::{Change, StreamEnd};
+use super::measuring::Latency;
 use super::outbox::Outbox;
 use super::progress::{Progress, Stand};
 use super::published::Published;
@@ -56,6 +57,9 @@ pub(super) struct State<'a> {
     pub(super) quiet: Quiet,
     /// When memory was looked at last.
     pub(super) weighed_at: Instant,
+    /// When everything is to be summed up again.
+    pub(super) sum_due: Instant,
+    pub(super) latency: Latency,
 }
 
 /// What a session begins with.
@@ -137,6 +141,8 @@ impl<'a> Follower<'a> {
             committed_at: now,
             quiet: Quiet::default(),
             weighed_at: now,
+            sum_due: now,
+            latency: Latency::default(),
         };
         let mut session = Session {
             follower: self,

@@ -40,7 +40,10 @@ impl State<'_> {
         let Some(news) = self.published.admit_alert(&mut alert) else { return };
         let metrics = &self.shared.metrics;
         match news {
-            News::Raised => metrics.alerts(alert.rule).inc(),
+            News::Raised => {
+                metrics.alerts(alert.rule, alert.risk).inc();
+                self.latency.told(&alert);
+            }
             News::Settled => metrics.alerts_settled.inc(),
             News::Retracted => metrics.alerts_retracted(alert.rule).inc(),
         }

@@ -13,13 +13,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use flow_codec::{DecodeError, Decoded, Decoder};
+use flow_codec::{DecodeError, Decoded, Decoder, Format};
 use rdkafka::Message;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 
+use super::watching::WatchingConsumer;
 use crate::follow::{PartitionId, Record};
+use crate::metrics::ClientMetrics;
 
 /// Batches that wait to be taken.
 const QUEUE_BATCHES: usize = 4;
@@ -38,6 +40,7 @@ pub(super) struct Intake {
     /// `None` once it ends.
     batches: Option<Receiver<Batch>>,
     open: Open,
+    metrics: ClientMetrics,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -53,10 +56,17 @@ struct Batch {
     failed: Option<KafkaError>,
 }
 
+impl Batch {
+    fn count(&self) -> i64 {
+        i64::try_from(self.records.len()).unwrap_or(i64::MAX)
+    }
+}
+
 /// A record of a batch.
 struct Entry {
     partition: usize,
     offset: i64,
+    broker_ms: Option<u64>,
     /// The end of its payload among the bytes.
     end: usize,
     /// How many values it decodes to.
@@ -81,21 +91,29 @@ impl Intake {
     /// # Errors
     /// If there can be no other thread.
     pub(super) fn start(
-        consumer: Arc<BaseConsumer>,
+        consumer: Arc<WatchingConsumer>,
         partitions: &[PartitionId],
         decoders: Vec<Decoder>,
     ) -> anyhow::Result<Intake> {
         let (sender, batches) = sync_channel(QUEUE_BATCHES);
         let stop = Arc::new(AtomicBool::new(false));
-        let reading =
-            Reading { consumer, partitions: partitions.to_vec(), decoders, last: 0, room: [0; 3] };
+        let metrics = consumer.context().metrics.clone();
+        metrics.intake_records.set(0);
+        let reading = Reading {
+            consumer,
+            metrics: metrics.clone(),
+            partitions: partitions.to_vec(),
+            decoders,
+            last: 0,
+            room: [0; 3],
+        };
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name("intake".to_owned())
             .spawn(move || reading.run(&sender, &stopped))
             .context("there can be no thread to read with")?;
         let (batches, thread) = (Some(batches), Some(thread));
-        Ok(Intake { batches, open: Open::default(), stop, thread })
+        Ok(Intake { batches, open: Open::default(), metrics, stop, thread })
     }
 
     /// Hands the next record to `take`; `Ok(None)` when none came within `wait`.
@@ -116,7 +134,10 @@ impl Intake {
             }
             let batches = self.batches.as_ref().ok_or(Interrupted::Over)?;
             match batches.recv_timeout(wait) {
-                Ok(batch) => self.open = Open::of(batch),
+                Ok(batch) => {
+                    self.metrics.intake_records.sub(batch.count());
+                    self.open = Open::of(batch);
+                }
                 Err(RecvTimeoutError::Timeout) => return Ok(None),
                 Err(RecvTimeoutError::Disconnected) => return Err(Interrupted::Over),
             }
@@ -152,10 +173,11 @@ impl Open {
     }
 
     fn hand_out<T>(&mut self, entry: Entry, take: impl FnOnce(Record<'_>) -> T) -> T {
-        let Entry { partition, offset, end, decoded, unread } = entry;
+        let Entry { partition, offset, broker_ms, end, decoded, unread } = entry;
         let payload = &self.bytes[std::mem::replace(&mut self.at, end)..end];
         let mut meaning = self.decoded.by_ref().take(decoded);
-        let taken = take(Record { partition, offset, payload, decoded: &mut meaning, unread });
+        let decoded = &mut meaning;
+        let taken = take(Record { partition, offset, broker_ms, payload, decoded, unread });
         // What was not taken belongs to this record alone.
         meaning.for_each(drop);
         taken
@@ -164,7 +186,8 @@ impl Open {
 
 /// What the thread works with.
 struct Reading {
-    consumer: Arc<BaseConsumer>,
+    consumer: Arc<WatchingConsumer>,
+    metrics: ClientMetrics,
     partitions: Vec<PartitionId>,
     /// By rank of the topic.
     decoders: Vec<Decoder>,
@@ -180,7 +203,11 @@ impl Reading {
         while !stop.load(Ordering::Relaxed) {
             let batch = self.read();
             let is_empty = batch.records.is_empty() && batch.failed.is_none();
-            if !is_empty && batches.send(batch).is_err() {
+            if is_empty {
+                continue;
+            }
+            self.metrics.intake_records.add(batch.count());
+            if batches.send(batch).is_err() {
                 break;
             }
         }
@@ -224,10 +251,14 @@ impl Reading {
         let decoder = &mut self.decoders[self.partitions[self.last].topic_ix];
         let before = batch.decoded.len();
         let unread = decoder.decode(payload, &mut batch.decoded).err();
+        let known = decoder.last_format().filter(|_| unread.is_none());
+        let format = known.and_then(|known| Format::ALL.iter().position(|format| *format == known));
+        self.metrics.formats[format.unwrap_or(Format::ALL.len())].inc();
         batch.bytes.extend_from_slice(payload);
         batch.records.push(Entry {
             partition: self.last,
             offset: message.offset(),
+            broker_ms: message.timestamp().to_millis().and_then(|ms| u64::try_from(ms).ok()),
             end: batch.bytes.len(),
             decoded: batch.decoded.len() - before,
             unread,
@@ -248,7 +279,7 @@ mod tests {
     }
 
     fn entry(offset: i64, end: usize, decoded: usize) -> Entry {
-        Entry { partition: 0, offset, end, decoded, unread: None }
+        Entry { partition: 0, offset, broker_ms: None, end, decoded, unread: None }
     }
 
     #[test]

@@ -21,11 +21,14 @@ use super::intake::{Intake, Interrupted};
 use super::prober::Prober;
 use super::publisher::Publisher;
 use super::reader::{ANSWER_MAX, TopicReader, partitions};
+use super::refusal;
+use super::watching::{STATISTICS_MS, Watching, WatchingConsumer};
 use crate::config::{Config, InputConfig};
 use crate::follow::{
     Change, ChangeKind, CommitError, Committed, FollowError, Log, Outgoing, PartitionId, Position,
     Record, Stream, StreamEnd, Told,
 };
+use crate::metrics::ClientMetrics;
 
 /// The pause between two warnings that the broker is away.
 const WARN_PAUSE: Duration = Duration::from_secs(10);
@@ -50,7 +53,7 @@ pub struct KafkaLog<'a> {
     partitions: Vec<PartitionId>,
     /// What each topic carries, by its rank.
     formats: Vec<Option<Format>>,
-    consumer: Arc<BaseConsumer>,
+    consumer: Arc<WatchingConsumer>,
     /// Reads with the consumer, once it was said from where on.
     intake: Option<Intake>,
     /// Asks what the group has committed without waiting for what it may be
@@ -69,15 +72,23 @@ impl<'a> KafkaLog<'a> {
     ///
     /// # Errors
     /// If the brokers do not answer, or a topic is missing.
-    pub fn open(config: &'a Config, input: &InputConfig) -> anyhow::Result<KafkaLog<'a>> {
+    pub fn open(
+        config: &'a Config,
+        input: &InputConfig,
+        metrics: &ClientMetrics,
+    ) -> anyhow::Result<KafkaLog<'a>> {
         let kafka = &config.kafka;
         let mut client = super::consumer(kafka);
         client.set("group.id", &kafka.group_id);
         if !kafka.consumer.contains_key(PREFETCH) {
             client.set(PREFETCH, prefetch_kib(config.limits.memory_max_bytes).to_string());
         }
-        let consumer: Arc<BaseConsumer> =
-            Arc::new(client.create().context("cannot make a Kafka consumer")?);
+        let mut watched = client.clone();
+        watched.set("statistics.interval.ms", STATISTICS_MS);
+        let context = Watching { metrics: metrics.clone() };
+        let consumer: WatchingConsumer =
+            watched.create_with_context(context).context("cannot make a Kafka consumer")?;
+        let consumer = Arc::new(consumer);
         client.set("isolation.level", "read_uncommitted");
         let offsets = client.create().context("cannot make a Kafka consumer")?;
         let mut ids = Vec::new();
@@ -138,12 +149,12 @@ impl<'a> KafkaLog<'a> {
             error.rdkafka_error_code(),
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
         );
-        let error = anyhow::Error::new(error);
+        let error = refusal::explained(error, "one of the input topics");
         Err(if lost {
             let lost = "records were deleted before they were read; keep input topics for longer";
             FollowError::Fatal(error.context(lost))
         } else {
-            FollowError::Retry(error.context("the input topics cannot be read"))
+            FollowError::from(error.context("the input topics cannot be read"))
         })
     }
 
@@ -190,9 +201,13 @@ impl Log for KafkaLog<'_> {
         // nothing until the brokers give that transaction up. Whoever has fenced
         // has ended it; all others are content with what was committed before.
         let fenced = self.publisher.is_some();
-        let asks = if fenced { &self.consumer } else { &self.offsets };
-        let list = asks
-            .committed_offsets(self.list(), ANSWER_MAX)
+        let committed = if fenced {
+            self.consumer.committed_offsets(self.list(), ANSWER_MAX)
+        } else {
+            self.offsets.committed_offsets(self.list(), ANSWER_MAX)
+        };
+        let list = committed
+            .map_err(|error| refusal::explained(error, "the group"))
             .context("cannot read the group's committed offsets")?;
         let of = |id: &PartitionId| {
             let element = list.find_partition(&id.topic, id.number)?;

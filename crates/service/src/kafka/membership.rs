@@ -23,6 +23,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::reader::partitions;
+use super::refusal;
 use crate::config::Config;
 use crate::follow::Duties;
 use crate::http::Health;
@@ -178,6 +179,11 @@ impl<'a> Membership<'a> {
                     "the group has shut this instance out ({code}: {reason}); give each instance \
                      a kafka.instance_id of its own"
                 );
+            }
+            let refused =
+                error.rdkafka_error_code().and_then(|code| refusal::of(code, "the group"));
+            if let Some(refused) = refused {
+                return Err(refused);
             }
             if !super::is_transient(&error) {
                 tracing::warn!(%error, "the group does not answer as it should");

@@ -11,13 +11,23 @@ mod log;
 mod membership;
 mod prober;
 mod publisher;
+mod reach;
 mod reader;
+mod refusal;
+mod rights;
+mod tls;
+mod watching;
 
 pub(crate) use created::wait_until_known;
 pub use log::KafkaLog;
 pub use membership::Membership;
+pub(crate) use reach::reach;
 pub(crate) use reader::MissingTopic;
 pub use reader::TopicReader;
+pub(crate) use refusal::Refused;
+pub(crate) use rights::{
+    FirstRecords, Grant, first_records, may_use_group, may_use_transactional_id, may_write,
+};
 
 use flow_core::Chain;
 use rdkafka::ClientConfig;
@@ -25,10 +35,25 @@ use rdkafka::error::KafkaError;
 
 use crate::config::KafkaConfig;
 
+/// A handshake failed, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("the handshake failed: {0}")]
+pub(crate) struct TlsFailed(String);
+
 /// What every client of ours needs to reach the brokers.
 pub fn client(kafka: &KafkaConfig) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &kafka.bootstrap_servers).set("client.id", "usdt-flow");
+    for (name, value) in kafka.security.properties() {
+        config.set(name, value);
+    }
+    let protocol = kafka.security.protocol;
+    if let Some(password) = kafka.sasl_password.as_ref().filter(|_| protocol.is_sasl()) {
+        config.set("sasl.password", password.expose());
+    }
+    if let Some(password) = kafka.ssl_key_password.as_ref().filter(|_| protocol.is_tls()) {
+        config.set("ssl.key.password", password.expose());
+    }
     config
 }
 
@@ -61,10 +86,8 @@ fn consumer(kafka: &KafkaConfig) -> ClientConfig {
 /// A consumer that is in no group, and is told where a partition ends.
 fn reading_consumer(kafka: &KafkaConfig) -> ClientConfig {
     let mut config = consumer(kafka);
-    // One without a group still needs a group id to be made.
-    config
-        .set("group.id", format!("{}-reader", kafka.group_id))
-        .set("enable.partition.eof", "true");
+    // It joins no group, but needs the name of one, and we may use that one.
+    config.set("group.id", &kafka.group_id).set("enable.partition.eof", "true");
     config
 }
 

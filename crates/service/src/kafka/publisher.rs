@@ -6,6 +6,7 @@
 //! and a new one must be made; after one that was aborted for certain, the same
 //! batch may be committed again.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,9 @@ use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka::{ClientContext, Message as _, TopicPartitionList};
 
+use super::refusal;
 use crate::config::KafkaConfig;
 use crate::failpoint;
 use crate::follow::{CommitError, Outgoing};
@@ -41,6 +43,15 @@ const DRAIN_PAUSE: Duration = Duration::from_micros(200);
 #[derive(Default)]
 pub(super) struct Deliveries {
     failed: AtomicBool,
+    /// Why the first one could not, and which topic it was for.
+    refused: Mutex<Option<(RDKafkaErrorCode, String)>>,
+}
+
+impl Deliveries {
+    /// Why a message was not delivered, if one was not.
+    pub(super) fn first_failure(&self) -> Option<RDKafkaErrorCode> {
+        self.refused.lock().expect("no holder panics").as_ref().map(|(code, _)| *code)
+    }
 }
 
 impl ClientContext for Deliveries {}
@@ -49,8 +60,13 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, _: ()) {
-        if let Err((error, _)) = result {
-            tracing::warn!(%error, "an output was not delivered");
+        if let Err((error, message)) = result {
+            let topic = message.topic();
+            tracing::debug!(%error, topic, "a record was not delivered");
+            if let Some(code) = error.rdkafka_error_code() {
+                let mut refused = self.refused.lock().expect("no holder panics");
+                refused.get_or_insert((code, topic.to_owned()));
+            }
             self.failed.store(true, Ordering::Relaxed);
         }
     }
@@ -85,7 +101,8 @@ impl Publisher {
             format!("cannot reach Kafka at {}", kafka.bootstrap_servers),
             "check kafka.bootstrap_servers and that the broker is up",
         )?;
-        producer.init_transactions(INIT_MAX).explain(
+        let begun = producer.init_transactions(INIT_MAX);
+        begun.map_err(|error| refusal::explained(error, "the transactional id")).explain(
             "cannot begin to write in transactions",
             "check kafka.bootstrap_servers, and that the principal may use the transactional id",
         )?;
@@ -114,12 +131,21 @@ impl Publisher {
         failpoint::hit("offsets_sent");
         self.drain()?;
         if self.producer.context().failed.load(Ordering::Relaxed) {
-            return Err(self.abort(anyhow::anyhow!("an output was not delivered")));
+            return Err(self.abort(self.undelivered()));
         }
         failpoint::hit("drained");
         // Messages are drained, so the flush inside commit has nothing to wait for.
         self.retry(|| self.producer.commit_transaction(INIT_MAX))?;
         Ok(began.elapsed())
+    }
+
+    /// Why an output was not delivered.
+    fn undelivered(&self) -> anyhow::Error {
+        let refused = self.producer.context().refused.lock().expect("no holder panics").take();
+        let refusal =
+            refused.and_then(|(code, topic)| refusal::of(code, &format!("topic {topic}")));
+        let plain = || anyhow::anyhow!("an output was not delivered");
+        refusal.unwrap_or_else(plain)
     }
 
     fn send(&self, output: &Outgoing) -> Result<(), CommitError> {
@@ -205,7 +231,7 @@ impl Publisher {
             ));
         }
         if abortable {
-            return self.abort(anyhow::Error::new(error));
+            return self.abort(refusal::explained(error, "one of the output topics"));
         }
         CommitError::Open(anyhow::Error::new(error).context("the outcome of a transaction is open"))
     }

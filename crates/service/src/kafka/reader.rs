@@ -9,8 +9,10 @@ use anyhow::{Context, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::refusal;
 use crate::config::KafkaConfig;
 use crate::report::Explain;
 
@@ -86,7 +88,7 @@ impl TopicReader {
                     self.ended[at] = true;
                 }
                 Some(Err(error)) if !super::is_transient(&error) => {
-                    return Err(error).context(format!("cannot read topic {}", self.topic));
+                    return Err(self.unread(error));
                 }
                 Some(Err(_)) | None => ensure!(
                     heard.elapsed() < ANSWER_MAX,
@@ -110,10 +112,15 @@ impl TopicReader {
                 if !super::is_transient(&error)
                     && !matches!(error, KafkaError::PartitionEOF(_)) =>
             {
-                Err(error).context(format!("cannot read topic {}", self.topic))
+                Err(self.unread(error))
             }
             _ => Ok(None),
         }
+    }
+
+    fn unread(&self, error: KafkaError) -> anyhow::Error {
+        let topic = format!("topic {}", self.topic);
+        refusal::explained(error, &topic).context(format!("cannot read {topic}"))
     }
 
     /// Another reader that goes on where this one is, and will be told where
@@ -148,6 +155,10 @@ pub(super) fn partitions<C: rdkafka::consumer::ConsumerContext>(
         .fetch_metadata(Some(topic), ANSWER_MAX)
         .explain("cannot reach Kafka", "check kafka.bootstrap_servers and that the broker is up")?;
     let found = metadata.topics().iter().find(|known| known.name() == topic);
+    let code = found.and_then(|topic| topic.error()).map(RDKafkaErrorCode::from);
+    if let Some(refused) = code.and_then(|code| refusal::of(code, &format!("topic {topic}"))) {
+        return Err(refused);
+    }
     let partitions = found.filter(|t| t.error().is_none()).map_or(0, |t| t.partitions().len());
     if partitions == 0 {
         return Err(MissingTopic(topic.to_owned())).explain(

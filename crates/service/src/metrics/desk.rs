@@ -1,9 +1,9 @@
 //! What is measured of the freeze desk.
 
 use flow_core::{Chain, DeskTotals, FreezeRecommendation, FreezeStatus};
-use prometheus::{Histogram, IntGaugeVec};
+use prometheus::{Gauge, Histogram};
 
-use super::{Family, options};
+use super::{Family, catalog};
 
 /// Seconds from minutes to a month.
 const DELAYS: [f64; 12] = [
@@ -21,13 +21,14 @@ const DELAYS: [f64; 12] = [
     2_592_000.0,
 ];
 
+/// What becomes of the units of recommendations.
+const OUTCOMES: [&str; 3] = ["recommended", "caught", "escaped"];
+
 /// See the module.
 #[derive(Debug)]
 pub struct DeskMetrics {
-    /// By chain and status.
-    state: IntGaugeVec,
-    /// By chain and outcome.
-    units: IntGaugeVec,
+    /// By chain, in the order of [`OUTCOMES`].
+    units: [[Gauge; OUTCOMES.len()]; Chain::ALL.len()],
     recommended: Histogram,
     submitted: Histogram,
     frozen: Histogram,
@@ -35,59 +36,19 @@ pub struct DeskMetrics {
 
 impl DeskMetrics {
     pub(super) fn new(family: &Family) -> DeskMetrics {
-        let by = |name: &str, help: &str, label: &str, values: &[&str]| {
-            let gauges = IntGaugeVec::new(options(name, help), &["chain", label]);
-            let gauges = family.register(gauges);
-            for chain in Chain::ALL {
-                for value in values {
-                    gauges.with_label_values(&[chain.name(), *value]).set(0);
-                }
-            }
-            gauges
-        };
-        let delay = |name: &str, help: &str| family.histogram(name, help, &DELAYS);
         DeskMetrics {
-            state: by(
-                "freeze_state",
-                "Accounts that were ever recommended, by what was told of them last",
-                "status",
-                &FreezeStatus::ALL.map(FreezeStatus::name),
-            ),
-            units: by(
-                "freeze_units",
-                "Tainted base units that were recommended, caught by a freeze, or left before",
-                "outcome",
-                &["recommended", "caught", "escaped"],
-            ),
-            recommended: delay(
-                "freeze_recommended_seconds",
-                "Block time from the first tainted arrival to the recommendation",
-            ),
-            submitted: delay(
-                "freeze_submitted_seconds",
-                "Block time from the first tainted arrival to the submission of a freeze",
-            ),
-            frozen: delay(
-                "freeze_frozen_seconds",
-                "Block time from the first tainted arrival to the freeze",
-            ),
+            units: Chain::ALL.map(family.units_by(catalog::FREEZE_OUTCOMES, "outcome", OUTCOMES)),
+            recommended: family.histogram(catalog::FREEZE_RECOMMENDED, &DELAYS),
+            submitted: family.histogram(catalog::FREEZE_SUBMITTED, &DELAYS),
+            frozen: family.histogram(catalog::FREEZE_FROZEN, &DELAYS),
         }
     }
 
     /// The desk of a chain as it stands.
     pub fn stands(&self, chain: Chain, totals: &DeskTotals) {
-        for (status, count) in FreezeStatus::ALL.iter().zip(totals.by_status) {
-            let gauge = self.state.with_label_values(&[chain.name(), status.name()]);
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-        let units = [
-            ("recommended", totals.recommended),
-            ("caught", totals.caught),
-            ("escaped", totals.escaped),
-        ];
-        for (outcome, units) in units {
-            let gauge = self.units.with_label_values(&[chain.name(), outcome]);
-            gauge.set(i64::try_from(units).unwrap_or(i64::MAX));
+        let units = [totals.recommended, totals.caught, totals.escaped];
+        for (gauge, units) in self.units[chain.index()].iter().zip(units) {
+            gauge.set(units as f64);
         }
     }
 

@@ -193,7 +193,7 @@ impl Replay {
     fn write(&mut self) -> anyhow::Result<()> {
         for effect in self.effects.drain(..) {
             match &effect {
-                Effect::Raise(alert) => self.metrics.alerts(alert.rule).inc(),
+                Effect::Raise(alert) => self.metrics.alerts(alert.rule, alert.risk).inc(),
                 Effect::Settle(_) => self.metrics.alerts_settled.inc(),
                 Effect::Retract(alert) => self.metrics.alerts_retracted(alert.rule).inc(),
                 Effect::Recommend(record) => {

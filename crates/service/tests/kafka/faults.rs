@@ -112,7 +112,8 @@ fn a_standby_takes_over_and_nothing_is_lost_or_doubled() {
     second.wait_until_ready();
     let records = contract_events(&slice());
     let feed = Feed::start(&broker, &service.topic("contractevent"), &records, 25_000);
-    first.wait_for_metric("usdt_flow_alerts_total{rule=\"first_receipt\"} ", 20);
+    let receipts = "usdt_flow_alerts_total{risk_level=\"High\",rule=\"first_receipt\"} ";
+    first.wait_for_metric(receipts, 14);
     let killed = Instant::now();
     first.kill();
     second.wait_for_metric("usdt_flow_commits_total ", 1);

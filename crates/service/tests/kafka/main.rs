@@ -11,11 +11,15 @@ mod broker;
 mod faults;
 mod late;
 mod outage;
+mod paged;
+mod prometheus;
 mod reorg;
+mod secure;
 mod service;
 #[path = "../shared/tmpfs.rs"]
 mod tmpfs;
 mod told;
+mod watched;
 
 use broker::Broker;
 use flow_core::{Block, Chain};
@@ -206,7 +210,9 @@ fn a_signal_ends_the_service_in_order() {
     running.wait_until_ready();
     assert_eq!(running.get("/healthz").0, 200);
     let metrics = running.wait_for_metric("usdt_flow_blocks_total{chain=\"tron\"} ", 90);
-    assert!(metrics.contains("usdt_flow_alerts_total{rule=\"source_moved\"}"));
+    assert!(
+        metrics.contains("usdt_flow_alerts_total{risk_level=\"Severe\",rule=\"source_moved\"}")
+    );
     assert_eq!(broker.members(&service.group()), 1);
     let (status, log) = running.terminate();
     assert!(status.success(), "{log}");
@@ -291,4 +297,23 @@ fn a_missing_topic_says_what_to_do() {
     service.tron(&["contractevent"]);
     let text = service.run_and_fail();
     assert!(text.contains("there is no topic") && text.contains("topics create"), "{text}");
+}
+
+#[test]
+fn what_feed_writes_is_read_to_the_last_record() {
+    let Some(broker) = Broker::get() else { return };
+    let folder = Folder::new(CASES);
+    let mut service = Service::new(&broker, &folder, "feed");
+    service.tron(&["events"]).create_topics();
+    let fed = service::binary()
+        .args(["feed", "--pause-ms", "0", "--topic", &service.topic("events")])
+        .args(["--bootstrap-servers", &broker.servers])
+        .output()
+        .unwrap();
+    assert!(fed.status.success(), "{}", String::from_utf8_lossy(&fed.stderr));
+    service.run_until_end();
+    let summary = service.summary();
+    assert_eq!(summary["events"]["transfer"], 29_047);
+    assert_eq!(summary["refused_total"], 0);
+    assert!(service.alerts().len() > 100);
 }

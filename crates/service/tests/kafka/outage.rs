@@ -15,27 +15,32 @@ use crate::service::{Folder, replay};
 use crate::tmpfs::Tmpfs;
 use crate::{CASES, SLICE, contract_events, slice};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/dev/kafka.sh");
+pub(crate) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/dev/kafka.sh");
 
 /// Shorter than the broker stands still, so that it aborts what was begun.
 const TRANSACTION_TIMEOUT: &str = "[kafka.producer]\n\"transaction.timeout.ms\" = \"4000\"\n";
 
 /// A broker of one test's own, which may do with it as it likes.
-struct OwnBroker {
-    dir: tempfile::TempDir,
-    broker: Broker,
+pub(crate) struct OwnBroker {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) broker: Broker,
 }
 
 impl OwnBroker {
     /// `None` where there is no broker at all, or it runs in a container.
     fn start() -> Option<OwnBroker> {
+        OwnBroker::start_with(&[])
+    }
+
+    /// With further arguments of `kafka.sh start`.
+    pub(crate) fn start_with(arguments: &[&str]) -> Option<OwnBroker> {
         Broker::get()?;
         if std::env::var_os("USDT_FLOW_KAFKA_DOCKER").is_some_and(|wanted| wanted == "1") {
             eprintln!("skipped: a broker in a container is not stopped and continued");
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
-        let servers = script("start", dir.path());
+        let servers = said(kafka("start", dir.path()).args(arguments));
         Some(OwnBroker { dir, broker: Broker { servers } })
     }
 
@@ -75,8 +80,12 @@ fn kafka(command: &str, dir: &Path) -> Command {
 }
 
 fn script(command: &str, dir: &Path) -> String {
-    let done = kafka(command, dir).stderr(Stdio::piped()).output().unwrap();
-    assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+    said(&mut kafka(command, dir))
+}
+
+fn said(command: &mut Command) -> String {
+    let done = command.stderr(Stdio::piped()).output().unwrap();
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }
 

@@ -90,6 +90,8 @@ pub(crate) struct Service<'a> {
     settings: String,
     instance: Option<String>,
     state: Option<PathBuf>,
+    /// Address, lines of `[kafka]`, password.
+    security: Option<(String, String, String)>,
     out: tempfile::TempDir,
 }
 
@@ -99,7 +101,17 @@ impl<'a> Service<'a> {
         let prefix = format!("test.{name}.{now}.{}", std::process::id());
         let out = tempfile::tempdir().unwrap();
         let (inputs, settings) = (String::new(), String::new());
-        Service { broker, folder, prefix, inputs, settings, instance: None, state: None, out }
+        Service {
+            broker,
+            folder,
+            prefix,
+            inputs,
+            settings,
+            instance: None,
+            state: None,
+            security: None,
+            out,
+        }
     }
 
     pub(crate) fn tron(&mut self, topics: &[&str]) -> &mut Self {
@@ -150,14 +162,17 @@ impl<'a> Service<'a> {
         self.prefix.clone()
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
+        let plain = (self.broker.servers.clone(), String::new(), String::new());
+        let (servers, secured, _) = self.security.clone().unwrap_or(plain);
         let text = format!(
-            "[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n\
+            "[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n{}\
              [input]\ncase_files = [{:?}]\n{}\
              [output]\ntopic_prefix = {:?}\n\
              [checkpoint]\nurl = {:?}\ninterval_seconds = 1\n{}",
-            self.broker.servers,
+            servers,
             self.prefix,
+            secured,
             self.folder.cases(),
             self.inputs,
             self.prefix,
@@ -167,6 +182,19 @@ impl<'a> Service<'a> {
         let path = self.out.path().join("usdt-flow.toml");
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Has it come by TLS, with a name and a password.
+    pub(crate) fn secure(&mut self, address: &str, ca: &Path, user: &str, password: &str) {
+        let lines = format!(
+            "security_protocol = \"sasl_ssl\"\nssl_ca_file = {ca:?}\nsasl_username = {user:?}\n"
+        );
+        self.security = Some((address.to_owned(), lines, password.to_owned()));
+    }
+
+    /// The password, where it needs one.
+    pub(crate) fn password(&self) -> &str {
+        self.security.as_ref().map_or("", |(_, _, password)| password)
     }
 
     /// Has it keep its checkpoints in a folder there.
@@ -198,8 +226,12 @@ impl<'a> Service<'a> {
         let mut command = binary();
         command.arg("run").arg("--config").arg(self.config());
         command.arg("--set").arg(format!("http.listen={listen}"));
+        command.arg("--set").arg("http.linger_seconds=0");
         if let Some(id) = &self.instance {
             command.arg("--set").arg(format!("kafka.instance_id={id}"));
+        }
+        if self.security.is_some() {
+            command.env("USDT_FLOW_KAFKA_SASL_PASSWORD", self.password());
         }
         command.stderr(Stdio::piped()).stdout(Stdio::null());
         command
@@ -290,6 +322,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.listen
+    }
+
     /// Status and body of a request; status 0 while nothing answers.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let ask = || -> std::io::Result<String> {

@@ -40,6 +40,7 @@ pub(super) struct Admin {
 impl Admin {
     /// Connects, and fails unless a broker answers in time.
     pub(super) fn connect(kafka: &KafkaConfig, timeout: Duration) -> anyhow::Result<Admin> {
+        crate::kafka::reach(kafka, timeout)?;
         let client = crate::kafka::client(kafka)
             .set("client.id", "usdt-flow-topics")
             .create()

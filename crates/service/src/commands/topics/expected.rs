@@ -32,6 +32,11 @@ enum Count {
 }
 
 impl Expected {
+    /// Whether the topic that was found cannot be used.
+    pub(super) fn is_unfit(&self, found: &Found) -> bool {
+        self.count == Count::Chains && found.partitions != Chain::ALL.len()
+    }
+
     /// How the topic that was found is not as it should be.
     pub(super) fn differences(&self, found: &Found) -> Vec<String> {
         let mut differences: Vec<String> = self

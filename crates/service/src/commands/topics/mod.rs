@@ -45,6 +45,46 @@ pub fn execute(command: &TopicsCommand, global: &GlobalArgs) -> anyhow::Result<(
     }
 }
 
+/// A topic of the configuration, and what became of it.
+pub(super) struct TopicState {
+    pub(super) name: String,
+    pub(super) purpose: &'static str,
+    /// Partitions and replicas, if it exists.
+    pub(super) found: Option<(usize, usize)>,
+    /// Where it is not as it should be.
+    pub(super) differences: Vec<String>,
+    /// It cannot be used as it is.
+    pub(super) is_unfit: bool,
+}
+
+/// Every topic of the configuration, inputs too.
+///
+/// # Errors
+/// If the brokers do not answer.
+pub(super) fn states(config: &Config, patience: Duration) -> anyhow::Result<Vec<TopicState>> {
+    let admin = Admin::connect(&config.kafka, patience)?;
+    let wanted = expected(config, 1, true);
+    let found = admin.describe(&wanted)?;
+    let state = |topic: &Expected| {
+        let found = found.get(&topic.name);
+        TopicState {
+            name: topic.name.clone(),
+            purpose: topic.purpose,
+            found: found.map(|found| (found.partitions, found.replication)),
+            differences: match found {
+                // Each topic has some, so these were not for us to see.
+                Some(found) if found.settings.is_empty() => {
+                    vec!["its settings may not be described".to_owned()]
+                }
+                Some(found) => topic.differences(found),
+                None => Vec::new(),
+            },
+            is_unfit: found.is_some_and(|found| topic.is_unfit(found)),
+        }
+    };
+    Ok(wanted.iter().map(state).collect())
+}
+
 /// Creates what is missing of the topics of a configuration, inputs too.
 ///
 /// # Errors

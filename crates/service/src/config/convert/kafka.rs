@@ -12,9 +12,15 @@ use crate::config::value::Value;
 use crate::config::{KafkaConfig, Secret};
 
 /// Properties that usdt-flow sets itself, and why they are not for others.
-const FIXED_PROPERTIES: [(&str, &str); 13] = [
+const FIXED_PROPERTIES: [(&str, &str); 19] = [
     ("bootstrap.servers", "set kafka.bootstrap_servers instead"),
     ("security.protocol", "set kafka.security_protocol instead"),
+    ("ssl.ca.location", "set kafka.ssl_ca_file instead"),
+    ("ssl.certificate.location", "set kafka.ssl_certificate_file instead"),
+    ("ssl.key.location", "set kafka.ssl_key_file instead"),
+    ("sasl.mechanism", "set kafka.sasl_mechanism instead"),
+    ("sasl.mechanisms", "set kafka.sasl_mechanism instead"),
+    ("sasl.username", "set kafka.sasl_username instead"),
     ("group.id", "set kafka.group_id instead"),
     ("group.instance.id", "set kafka.instance_id instead"),
     ("transactional.id", "set kafka.transactional_id instead"),
@@ -30,40 +36,19 @@ const FIXED_PROPERTIES: [(&str, &str); 13] = [
 
 impl Checks<'_> {
     pub(super) fn kafka(&mut self, warnings: &mut Vec<Problem>) -> KafkaConfig {
-        self.security_protocol();
         let config = KafkaConfig {
             bootstrap_servers: self.bootstrap_servers(),
             group_id: self.filled("kafka.group_id"),
             transactional_id: self.filled("kafka.transactional_id"),
             instance_id: Some(self.text("kafka.instance_id")).filter(|id| !id.is_empty()),
+            security: self.security(),
             sasl_password: self.secret("kafka.sasl_password", "kafka.sasl_password_file"),
             ssl_key_password: self.secret("kafka.ssl_key_password", "kafka.ssl_key_password_file"),
             consumer: self.properties("kafka.consumer"),
             producer: self.properties("kafka.producer"),
         };
-        if config.sasl_password.is_some() || config.ssl_key_password.is_some() {
-            warnings.push(Problem::of(
-                "kafka.security_protocol",
-                "a password is set, and `plaintext` makes no use of it",
-            ));
-        }
+        self.passwords(&config, warnings);
         config
-    }
-
-    fn security_protocol(&mut self) {
-        let key = "kafka.security_protocol";
-        match self.text(key).to_lowercase().as_str() {
-            "plaintext" => {}
-            "ssl" | "sasl_plaintext" | "sasl_ssl" => self.problem(
-                key,
-                "this build speaks plaintext alone: TLS and SASL are not compiled in",
-                "set it to \"plaintext\", and reach the brokers through a private network or a TLS proxy",
-            ),
-            other => {
-                let message = format!("{other:?} is not a security protocol");
-                self.problem(key, message, "the one of this build is \"plaintext\"");
-            }
-        }
     }
 
     fn bootstrap_servers(&mut self) -> String {

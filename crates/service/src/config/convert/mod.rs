@@ -5,6 +5,7 @@
 mod checkpoint;
 mod engine;
 mod kafka;
+mod security;
 mod topics;
 
 use std::net::SocketAddr;
@@ -126,7 +127,8 @@ impl Checks<'_> {
             let message = format!("{text:?} is not an IP address with a port");
             self.problem(key, message, "for example \"127.0.0.1:9464\" or \"[::1]:9464\"");
         }
-        listen.map(|listen| HttpConfig { listen })
+        let linger = Duration::from_secs(self.number("http.linger_seconds"));
+        listen.map(|listen| HttpConfig { listen, linger })
     }
 
     fn log(&mut self) -> Option<LogConfig> {

@@ -225,7 +225,8 @@ impl Log for SimLog {
         let mut decoded = Vec::new();
         let unread = Decoder::new(None).decode(&payload, &mut decoded).err();
         let mut decoded = decoded.into_iter();
-        take(Record { partition, offset, payload: &payload, decoded: &mut decoded, unread })?;
+        let (payload, decoded) = (&payload, &mut decoded);
+        take(Record { partition, offset, broker_ms: None, payload, decoded, unread })?;
         Ok(true)
     }
 
