@@ -41,7 +41,16 @@ fn file(text: &str) -> (TempDir, String) {
 
 #[test]
 fn help_of_each_command_teaches() {
-    for command in ["run", "replay", "demo", "topics create", "bench throughput", "bench latency"] {
+    for command in [
+        "run",
+        "replay",
+        "case list",
+        "case show",
+        "demo",
+        "topics create",
+        "bench throughput",
+        "bench latency",
+    ] {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.push("--help");
         let output = run(&arguments);
