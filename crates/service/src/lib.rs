@@ -64,6 +64,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Run(args) => commands::run::execute(args, &cli.global),
         Command::Replay(args) => commands::replay::execute(args, &cli.global),
         Command::Trace(command) => commands::trace::execute(command, &cli.global),
+        Command::Case(command) => commands::case::execute(command, &cli.global),
         Command::Verify(args) => commands::verify::execute(args, &cli.global),
         Command::Bench(command) => commands::bench::execute(command, &cli.global),
         Command::Demo(args) => commands::demo::execute(args, &cli.global),

@@ -44,6 +44,8 @@ fn help_of_each_command_teaches() {
     for command in [
         "run",
         "replay",
+        "case list",
+        "case show",
         "demo",
         "doctor",
         "feed",

@@ -5,6 +5,7 @@
 
 mod admin;
 mod bench;
+mod case;
 mod trace;
 mod work;
 
@@ -22,6 +23,7 @@ pub use admin::{
     SchemaArgs, TableFormat, TopicsArgs, TopicsCommand,
 };
 pub use bench::{BenchArgs, BenchCommand, BenchOutput, LatencyArgs, ThroughputArgs};
+pub use case::{CaseArgs, CaseCommand, CaseOutput, ShowCaseArgs};
 pub use trace::{
     AskArgs, BackwardArgs, ForwardArgs, GraphOutput, PastArgs, PathArgs, RowOutput, TraceCommand,
     VerifyArgs,
@@ -160,6 +162,9 @@ pub enum Command {
     /// Ask the past: follow units forward, backward, or along paths
     #[command(subcommand)]
     Trace(Box<TraceCommand>),
+    /// List cases, or show where the money of one is now
+    #[command(subcommand)]
+    Case(Box<CaseCommand>),
     /// Work alerts out anew, independently, and tell where they differ
     Verify(Box<VerifyArgs>),
     /// Watch planted crimes being followed, with nothing to set up

@@ -235,7 +235,7 @@ pub enum RowOutput {
     Csv,
 }
 
-fn policy(name: &str) -> Result<Policy, String> {
+pub(super) fn policy(name: &str) -> Result<Policy, String> {
     let names = || Policy::ALL.map(Policy::name).join(", ");
     Policy::from_name(name).ok_or_else(|| format!("expected one of {}", names()))
 }

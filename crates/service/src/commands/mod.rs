@@ -2,6 +2,7 @@
 //! to standard output and returns an error that says what to do.
 
 pub mod bench;
+pub mod case;
 pub mod checkpoint;
 pub mod completions;
 pub mod config;

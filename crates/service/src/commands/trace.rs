@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flow_core::{Case, Past, Share, Source, Trace, TracePath, strongest_paths};
+use flow_core::{Case, Past, Policy, Share, Source, Trace, TracePath, strongest_paths};
 
 use crate::cli::{
     AskArgs, BackwardArgs, ForwardArgs, GlobalArgs, GraphOutput, PastArgs, PathArgs, RowOutput,
@@ -39,7 +39,7 @@ fn forward(args: &ForwardArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let case = limited(case_of(args, &mut past)?, &args.ask);
     let to = args.to.iter().map(|text| Ok(names::seen(&past, text)?.1));
     let to: Vec<u32> = to.collect::<anyhow::Result<_>>()?;
-    let trace = follow(&past, &case, &args.ask, &args.past)?;
+    let trace = follow(&past, &case, args.ask.policy, &args.past)?;
     let ranks = match to.as_slice() {
         [] => (0..trace.hops.len()).collect(),
         to => leading_to(&trace.hops, to),
@@ -65,12 +65,7 @@ fn forward(args: &ForwardArgs, global: &GlobalArgs) -> anyhow::Result<()> {
 /// The case that the arguments describe.
 fn case_of(args: &ForwardArgs, past: &mut Past) -> anyhow::Result<Case> {
     if let Some(id) = &args.case {
-        let cases = Knowledge::read(&args.cases, &[], &[])?.cases;
-        let known: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
-        let hint = format!("there are: {}", known.join(", "));
-        let case = cases.iter().find(|case| case.id == *id).cloned();
-        let missing = anyhow::anyhow!("no case of that id");
-        return case.ok_or(missing).explain(format!("cannot follow case {id}"), hint);
+        return known_case(id, &args.cases);
     }
     let mut sources = Vec::new();
     for text in &args.from {
@@ -86,6 +81,16 @@ fn case_of(args: &ForwardArgs, past: &mut Past) -> anyhow::Result<Case> {
     Ok(case("trace", sources))
 }
 
+/// The case of that id in files of cases.
+pub(super) fn known_case(id: &str, files: &[PathBuf]) -> anyhow::Result<Case> {
+    let cases = Knowledge::read(files, &[], &[])?.cases;
+    let known: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+    let hint = format!("there are: {}", known.join(", "));
+    let case = cases.iter().find(|case| case.id == *id).cloned();
+    let missing = anyhow::anyhow!("no case of that id");
+    case.ok_or(missing).explain(format!("cannot follow case {id}"), hint)
+}
+
 fn case(id: &str, sources: Vec<Source>) -> Case {
     let (title, category, max_hops) = (None, None, None);
     Case { id: id.to_owned(), title, category, sources, min_units: 0, max_hops }
@@ -97,9 +102,15 @@ fn limited(case: Case, ask: &AskArgs) -> Case {
     Case { min_units, max_hops: ask.max_hops.or(case.max_hops), ..case }
 }
 
-fn follow(past: &Past, case: &Case, ask: &AskArgs, args: &PastArgs) -> anyhow::Result<Trace> {
+/// The trace of the case, with a bar.
+pub(super) fn follow(
+    past: &Past,
+    case: &Case,
+    policy: Policy,
+    args: &PastArgs,
+) -> anyhow::Result<Trace> {
     let bar = bar(args.no_progress, Some(0), "tracing");
-    let trace = past.follow(case, ask.policy, move_on(&bar))?;
+    let trace = past.follow(case, policy, move_on(&bar))?;
     bar.finish_and_clear();
     Ok(trace)
 }
@@ -155,7 +166,7 @@ fn path(args: &PathArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     anyhow::ensure!(from != to, "--from and --to name the same wallet");
     let source = Source::Wallet { account, since_block: args.since_block };
     let case = limited(case("path", vec![source]), &args.ask);
-    let trace = follow(&past, &case, &args.ask, &args.past)?;
+    let trace = follow(&past, &case, args.ask.policy, &args.past)?;
     let found = strongest_paths(&trace, from, to, args.k);
     if found.paths.is_empty() {
         eprintln!("note: no tainted unit of {} reached {}", args.from, args.to);

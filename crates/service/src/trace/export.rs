@@ -33,7 +33,7 @@ pub fn json(
         "policy": trace.policy.name(),
         "hops_total": trace.hops.len(),
         "hops": hops.iter().map(|hop| hop.json(trace)).collect::<Vec<Value>>(),
-        "totals": totals(trace),
+        "totals": totals(&trace.totals),
         "held": held.collect::<Vec<Value>>(),
     });
     Ok(writeln!(out, "{told:#}")?)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use flow_codec::{address, wire};
-use flow_core::{Amount, Hop, Outcome, Past, Trace, TransferFacts};
+use flow_core::{Amount, CaseTotals, Hop, Outcome, Past, Trace, TransferFacts};
 use serde_json::{Value, json};
 
 use super::words;
@@ -151,8 +151,7 @@ pub fn leading_to(hops: &[Hop], accounts: &[u32]) -> Vec<usize> {
 }
 
 /// The books of a case as JSON.
-pub fn totals(trace: &Trace) -> Value {
-    let totals = &trace.totals;
+pub fn totals(totals: &CaseTotals) -> Value {
     let units = |units: u128| Value::from(units.to_string());
     let services = totals.services.iter().map(|(entity, sum)| (entity.clone(), units(*sum)));
     json!({

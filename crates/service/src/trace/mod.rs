@@ -6,6 +6,7 @@
 pub mod backward;
 pub mod export;
 pub mod hop;
+pub mod ledger;
 pub mod names;
 pub mod source;
 pub mod table;

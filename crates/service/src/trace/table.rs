@@ -87,7 +87,11 @@ fn arrival(full: &FullHop) -> String {
     }
 }
 
-fn totals(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<()> {
+/// The books of a case.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn totals(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<()> {
     let totals = &trace.totals;
     let sums = [
         ("held", totals.held),
@@ -112,7 +116,10 @@ fn totals(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<()> {
 }
 
 /// The accounts that hold most.
-fn held(out: &mut dyn Write, past: &Past, trace: &Trace, limit: usize) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If it cannot be written, or a balance cannot be read.
+pub fn held(out: &mut dyn Write, past: &Past, trace: &Trace, limit: usize) -> anyhow::Result<()> {
     let mut held = trace.held.clone();
     held.sort_by_key(|held| (std::cmp::Reverse(held.tainted), held.account));
     writeln!(out, "\n{} accounts hold tainted units:", held.len())?;

@@ -2,6 +2,7 @@
 //! binary over the recorded slice and over invented traffic.
 
 mod ask;
+mod case;
 mod common;
 mod export;
 mod verify;
