@@ -14,5 +14,5 @@ if [[ ! -x $built ]]; then
   echo "demo.sh: building usdt-flow; the first build takes some minutes" >&2
 fi
 # Built apart from the run, so that a build shows its progress and the demo prints only its own lines.
-cargo build --profile "$profile" --locked --bin usdt-flow
+cargo build --workspace --profile "$profile" --locked --bin usdt-flow
 exec "$built" demo "$@"
