@@ -129,7 +129,8 @@ mod tests {
                 let known =
                     ["chain", "kind", "queue", "reason", "risk_level", "rule", "stage", "state"];
                 let known = known.contains(&name.as_str());
-                let known = known || ["format", "outcome", "status", "version"].contains(&name.as_str());
+                let known =
+                    known || ["format", "outcome", "status", "version"].contains(&name.as_str());
                 assert!(known, "{} has the label {name}", family.name());
             }
         }
