@@ -176,6 +176,7 @@ fn what_is_exposed(programs: &std::path::Path, answer: &str) {
         "format",
         "kind",
         "le",
+        "outcome",
         "queue",
         "reason",
         "risk_level",
