@@ -257,7 +257,6 @@ impl Pipeline {
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         self.metrics.cases.set(gauge(stats.cases));
         let (metrics, assembler) = (self.metrics.chain(chain), &self.assemblers[chain.index()]);
-        self.metrics.desk().stands(chain, &self.engine.desk_totals(chain));
         metrics.accounts.set(gauge(stats.accounts));
         metrics.transfers.set(gauge(stats.transfers));
         metrics.remembered(&self.engine.memory());
@@ -274,6 +273,7 @@ impl Pipeline {
     /// accounts and recommendations.
     pub fn sum(&self, chain: Chain) {
         self.metrics.chain(chain).summed(chain, &self.engine.sums());
+        self.metrics.desk().stands(chain, &self.engine.desk_totals(chain));
     }
 
     fn apply(

@@ -63,11 +63,9 @@ pub fn smallest_set(ranking: &[(&FreezeRank, Amount, Worth)], share_ppm: u32) ->
     set
 }
 
-/// Recommendations of a chain in numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What became of the units of a chain's recommendations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeskTotals {
-    /// How many have each status, in the order of [`FreezeStatus::ALL`].
-    pub by_status: [u64; FreezeStatus::ALL.len()],
     /// The most that was claimed of each, in sum; claims of one account count
     /// once.
     pub recommended: u128,
@@ -112,7 +110,7 @@ impl FreezeRank {
 }
 
 impl FreezeDesk {
-    /// All recommendations of a chain in numbers.
+    /// What became of the units of a chain's recommendations.
     pub(crate) fn totals(&self, chain: Chain, accounts: &Accounts) -> DeskTotals {
         let mut totals = DeskTotals::default();
         // In whatever order: sums do not depend on it.
@@ -120,8 +118,6 @@ impl FreezeDesk {
             if accounts.key(*account).chain != chain {
                 continue;
             }
-            let status = FreezeStatus::ALL.iter().position(|known| *known == record.status);
-            totals.by_status[status.expect("ALL holds every status")] += 1;
             totals.recommended += u128::from(record.progress.recommended);
             totals.caught += u128::from(record.progress.caught);
             totals.escaped += u128::from(record.progress.escaped.tainted);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ConfigArgs, bootstrap_flag};
+use super::ConfigArgs;
 use crate::config::Flag;
 
 /// `usdt-flow topics`.
@@ -44,9 +44,7 @@ pub struct TopicsArgs {
 impl TopicsArgs {
     /// What these flags say about the configuration.
     pub fn flags(&self) -> Vec<Flag> {
-        let mut flags = self.config.flags();
-        flags.extend(bootstrap_flag(self.bootstrap_servers.as_deref()));
-        flags
+        self.config.flags_with_brokers(self.bootstrap_servers.as_deref())
     }
 }
 
@@ -155,9 +153,7 @@ pub struct DoctorArgs {
 impl DoctorArgs {
     /// What these flags say about the configuration.
     pub fn flags(&self) -> Vec<Flag> {
-        let mut flags = self.config.flags();
-        flags.extend(bootstrap_flag(self.bootstrap_servers.as_deref()));
-        flags
+        self.config.flags_with_brokers(self.bootstrap_servers.as_deref())
     }
 }
 
@@ -187,9 +183,7 @@ pub struct FeedArgs {
 impl FeedArgs {
     /// What these flags say about the configuration.
     pub fn flags(&self) -> Vec<Flag> {
-        let mut flags = self.config.flags();
-        flags.extend(bootstrap_flag(self.bootstrap_servers.as_deref()));
-        flags
+        self.config.flags_with_brokers(self.bootstrap_servers.as_deref())
     }
 }
 

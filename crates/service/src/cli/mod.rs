@@ -211,15 +211,18 @@ impl ConfigArgs {
     pub fn flags(&self) -> Vec<Flag> {
         self.set.iter().map(|(key, value)| Flag::new(key, value, "--set")).collect()
     }
+
+    /// The same with `--bootstrap-servers`, where a command has it.
+    fn flags_with_brokers(&self, servers: Option<&str>) -> Vec<Flag> {
+        let brokers = servers
+            .map(|servers| Flag::new("kafka.bootstrap_servers", servers, "--bootstrap-servers"));
+        self.flags().into_iter().chain(brokers).collect()
+    }
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
     Ok((key.trim().to_owned(), value.to_owned()))
-}
-
-fn bootstrap_flag(servers: Option<&str>) -> Option<Flag> {
-    servers.map(|servers| Flag::new("kafka.bootstrap_servers", servers, "--bootstrap-servers"))
 }
 
 #[cfg(test)]

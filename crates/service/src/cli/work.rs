@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ConfigArgs, bootstrap_flag};
+use super::ConfigArgs;
 use crate::config::Flag;
 
 /// `usdt-flow run`.
@@ -33,9 +33,7 @@ pub struct RunArgs {
 impl RunArgs {
     /// What these flags say about the configuration.
     pub fn flags(&self) -> Vec<Flag> {
-        let mut flags = self.config.flags();
-        flags.extend(bootstrap_flag(self.bootstrap_servers.as_deref()));
-        flags
+        self.config.flags_with_brokers(self.bootstrap_servers.as_deref())
     }
 }
 

@@ -360,6 +360,6 @@ pub(super) fn whole(count: usize) -> i64 {
 
 /// Units as a gauge takes them: to be looked at, so the last digits may go.
 #[expect(clippy::cast_precision_loss, reason = "a figure on a dashboard")]
-fn float(units: u128) -> f64 {
+pub(super) fn float(units: u128) -> f64 {
     units as f64
 }

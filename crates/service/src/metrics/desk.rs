@@ -3,6 +3,7 @@
 use flow_core::{Chain, DeskTotals, FreezeRecommendation, FreezeStatus};
 use prometheus::{Gauge, Histogram};
 
+use super::chain::float;
 use super::{Family, catalog};
 
 /// Seconds from minutes to a month.
@@ -48,7 +49,7 @@ impl DeskMetrics {
     pub fn stands(&self, chain: Chain, totals: &DeskTotals) {
         let units = [totals.recommended, totals.caught, totals.escaped];
         for (gauge, units) in self.units[chain.index()].iter().zip(units) {
-            gauge.set(units as f64);
+            gauge.set(float(units));
         }
     }
 
