@@ -61,6 +61,7 @@ impl Scene {
             thresholds: vec![5, 1 << 20],
             freeze_min_units: 1,
             freeze_rest_ms: 4_000,
+            freeze_update_ms: 0,
             ..EngineConfig::default()
         };
         let story = random_story(1_000 + u64::from(seed));

@@ -104,6 +104,7 @@ fn recommendation(status: FreezeStatus) -> FreezeRecommendation {
         } else {
             vec![claim("case-1", 1_000_000_000), claim("case-2", 2_999_999_999)]
         },
+        claims_omitted: if is_empty { 0 } else { 5 },
         chance: (status == FreezeStatus::Raised).then_some(Chance {
             ppm: 700_000,
             low_ppm: 612_345,
@@ -323,6 +324,7 @@ fn a_withdrawal_is_the_next_revision_without_claims_as_of_another_block() {
             block: 60_000_000,
             timestamp_ms: BLOCK_MS + 1,
             claims: Vec::new(),
+            claims_omitted: 0,
             urgent: false,
             chance: None,
             progress: Progress::default(),

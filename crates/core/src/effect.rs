@@ -229,8 +229,11 @@ pub struct FreezeRecommendation {
     pub balance: Amount,
     /// How taint was attributed.
     pub policy: Policy,
-    /// What each case claims there, in the order of case ids.
+    /// What cases claim there, in the order of case ids; of very many those
+    /// that claim most.
     pub claims: Vec<Claim>,
+    /// Cases that claim less than those.
+    pub claims_omitted: u32,
     /// Whether they are still there once they can be frozen. None: of a service,
     /// of a frozen account, and where it is over.
     pub chance: Option<Chance>,

@@ -14,6 +14,7 @@ fn run(ledger: &RandomLedger, min: Amount, late_at: usize) -> Vec<FreezeRecommen
     let mut engine = Engine::new(EngineConfig {
         freeze_min_units: min,
         freeze_rest_ms: 5_000,
+        freeze_update_ms: 0,
         ..EngineConfig::default()
     });
     engine.load_opening(&ledger.opening).expect("opening balances fit");

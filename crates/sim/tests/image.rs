@@ -17,6 +17,7 @@ fn settings(seed: u64) -> EngineConfig {
         revertible: !seed.is_multiple_of(5),
         freeze_min_units: 1,
         freeze_rest_ms: 4_000,
+        freeze_update_ms: 0,
         thresholds: vec![5, 1 << 20],
         ..config(seed)
     }

@@ -134,7 +134,12 @@ fn the_desk_forgets_what_was_reverted() {
         let mut quiet = first;
         quiet.extend(told.final_blocks.iter().cloned().map(Step::Block));
         let quiet = Story::new(story.opening.clone(), quiet);
-        let sure = |config| EngineConfig { freeze_min_units: 1, freeze_rest_ms: 4_000, ..config };
+        let sure = |config| EngineConfig {
+            freeze_min_units: 1,
+            freeze_rest_ms: 4_000,
+            freeze_update_ms: 0,
+            ..config
+        };
         let (_, told_effects) = tell(&told, sure(config(seed))).expect("the story applies");
         let (_, quiet_effects) = tell(&quiet, sure(config(seed))).expect("the story applies");
         assert_eq!(desk(&told_effects), desk(&quiet_effects), "seed {seed}:\n{told}");

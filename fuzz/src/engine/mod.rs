@@ -56,6 +56,7 @@ fn config(bytes: &mut Bytes<'_>) -> EngineConfig {
         thresholds: vec![5, 1 << 20],
         freeze_min_units: if flags & 64 == 0 { 1 } else { 1_000 },
         freeze_rest_ms: if flags & 128 == 0 { 4_000 } else { 0 },
+        freeze_update_ms: if flags & 64 == 0 { 3_000 } else { 0 },
         ..EngineConfig::default()
     }
 }

@@ -65,14 +65,18 @@ pub struct FreezeRecord {
     pub policy: String,
     /// Version of that rule of attribution.
     pub policy_version: u32,
-    /// What each case claims, in the order of case ids. Empty where a freeze was
-    /// submitted of an account that no case claims.
+    /// What cases claim, in the order of case ids; of more than 32 those that
+    /// claim most. Empty where a freeze was submitted of an account that no case
+    /// claims.
     pub claims: Vec<ClaimRecord>,
+    /// Cases that claim less than those.
+    #[serde(default)]
+    pub claims_omitted: u32,
     /// What the greatest claim is worth to freeze now; null at a service where
     /// tracing ends, of a frozen account, and where it is over.
     #[serde(default)]
     pub worth: Option<WorthRecord>,
-    /// Block time at which tainted units that are there arrived first.
+    /// Block time at which tainted units of these claims arrived first.
     #[serde(default)]
     #[schemars(extend("format" = "date-time"))]
     pub arrived_time: Option<String>,
@@ -274,6 +278,7 @@ impl From<&FreezeRecommendation> for FreezeRecord {
                 .iter()
                 .map(|claim| claim_record(recommendation, claim))
                 .collect(),
+            claims_omitted: recommendation.claims_omitted,
             worth: recommendation.chance.map(|chance| worth(tainted, recommendation, &chance)),
             arrived_time: arrived_ms.map(rfc3339_utc),
             recommended: Units(*recommended),
@@ -304,6 +309,7 @@ impl FreezeRecord {
         self.tainted = Units(0);
         self.share_ppm = self.share_ppm.map(|_| 0);
         self.claims.clear();
+        self.claims_omitted = 0;
         (self.urgent, self.next, self.next_omitted) = (false, Vec::new(), Units(0));
         self.worth = None;
         (self.arrived_time, self.recommended) = (None, Units(0));

@@ -1,6 +1,6 @@
 //! A block: its events move units, each case is traced, the desk looks.
 
-use super::{ApplyError, Engine};
+use super::{ApplyError, Engine, not_conserved};
 use crate::graph::Edge;
 use crate::journal::{AccountWas, Entry, LaneWas};
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, NO_LOG_INDEX, Transfer};
@@ -57,8 +57,9 @@ impl Engine {
                 }
             }
         }
-        let changed = self.tracer.take_changed();
-        self.check(changed, &meta)?;
+        if let Some(lane) = self.tracer.unbalanced() {
+            return Err(not_conserved(lane, &meta));
+        }
         debug_assert!(
             self.tracer.lanes().all(|(_, lane)| lane.is_conserved()),
             "each change is noted"

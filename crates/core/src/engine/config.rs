@@ -19,6 +19,9 @@ pub struct EngineConfig {
     /// How long tainted units must neither come nor go to be at rest,
     /// in milliseconds of block time.
     pub freeze_rest_ms: u64,
+    /// A recommended account of which the greatest claim changes by less than a
+    /// tenth is told again after so many milliseconds of block time.
+    pub freeze_update_ms: u64,
     /// By chain: how long it usually takes until an account that is recommended
     /// is frozen, in milliseconds.
     pub freeze_lag_ms: [u64; 2],
@@ -45,6 +48,7 @@ impl Default for EngineConfig {
             thresholds: vec![10_000_000_000, 100_000_000_000, 1_000_000_000_000],
             freeze_min_units: 1_000_000_000,
             freeze_rest_ms: 300_000,
+            freeze_update_ms: 60_000,
             // 5 hours on Ethereum, 2.6 on TRON: from submission to freeze.
             freeze_lag_ms: [18_000_000, 9_360_000],
             revertible: false,

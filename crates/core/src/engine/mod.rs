@@ -35,7 +35,7 @@ use crate::journal::Journal;
 use crate::late::LateTrace;
 use crate::ledger::{Ledger, LedgerStats};
 use crate::movement::{AccountId, BlockIx, BlockMeta};
-use crate::trace::{Labels, LaneIx, Notes, Tracer, World};
+use crate::trace::{Labels, Lane, LaneIx, Notes, Tracer, World};
 use crate::{AccountKey, AlertId, Amount, Case, Chain, Effect, Event};
 
 /// What subscribers know of an alert.
@@ -199,8 +199,7 @@ impl Engine {
         for ix in lanes {
             let lane = self.tracer.lane(ix);
             if !lane.is_conserved() {
-                let (chain, block) = (block.chain, block.number);
-                return Err(ApplyError::NotConserved { case: lane.case.id.clone(), chain, block });
+                return Err(not_conserved(lane, block));
             }
         }
         Ok(())
@@ -219,4 +218,9 @@ impl Engine {
         };
         (sight, &mut self.desk)
     }
+}
+
+fn not_conserved(lane: &Lane, block: &BlockMeta) -> ApplyError {
+    let (chain, block) = (block.chain, block.number);
+    ApplyError::NotConserved { case: lane.case.id.clone(), chain, block }
 }

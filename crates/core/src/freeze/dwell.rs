@@ -21,6 +21,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use super::ages::Ages;
 use crate::movement::AccountId;
 use crate::{Amount, Chain};
 
@@ -29,7 +30,7 @@ const MINUTES: [u64; BUCKETS] = [
     0, 1, 2, 5, 10, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1_080, 1_440, 2_160, 2_880, 4_320,
     7_200, 10_080, 20_160, 43_200,
 ];
-const BUCKETS: usize = 23;
+pub(super) const BUCKETS: usize = 23;
 const KINDS: usize = WalletKind::ALL.len();
 const GROUPS: usize = Chain::ALL.len() * KINDS;
 const BINS: usize = 10;
@@ -136,8 +137,8 @@ pub(super) enum End {
 pub(crate) struct Dwell {
     pub(crate) cells: Vec<u64>,
     pub(crate) stays: HashMap<AccountId, Stay, FixedState>,
-    /// By group: how many stays that are seen whole began when.
-    open: [BTreeMap<u64, u32>; GROUPS],
+    /// By group: stays that go on and are seen whole.
+    open: [Ages; GROUPS],
     /// By chain: which prediction is due when.
     trials: [BTreeSet<(u64, AccountId)>; 2],
 }
@@ -181,14 +182,8 @@ impl Dwell {
             None => self.stays.remove(&account),
         };
         if let Some(before) = before {
-            let open = &mut self.open[group(before.chain, before.kind)];
-            if before.whole
-                && let Some(count) = open.get_mut(&before.since_ms)
-            {
-                *count -= 1;
-                if *count == 0 {
-                    open.remove(&before.since_ms);
-                }
+            if before.whole {
+                self.open[group(before.chain, before.kind)].remove(before.since_ms);
             }
             if let Some((due, _)) = before.trial {
                 self.trials[before.chain.index()].remove(&(due, account));
@@ -196,7 +191,7 @@ impl Dwell {
         }
         if let Some(stay) = stay {
             if stay.whole {
-                *self.open[group(stay.chain, stay.kind)].entry(stay.since_ms).or_default() += 1;
+                self.open[group(stay.chain, stay.kind)].add(stay.since_ms);
             }
             if let Some((due, _)) = stay.trial {
                 self.trials[stay.chain.index()].insert((due, account));
@@ -231,16 +226,22 @@ impl Dwell {
         self.trials[chain.index()].first().filter(|(due, _)| *due <= now_ms).map(|due| due.1)
     }
 
+    /// The same for the block in hand, after which others will follow.
+    pub(super) fn tables_now(&mut self, chain: Chain, now_ms: u64) -> Tables {
+        for kind in WalletKind::ALL {
+            self.open[group(chain, kind)].advance(now_ms);
+        }
+        self.tables(chain, now_ms)
+    }
+
     pub(super) fn tables(&self, chain: Chain, now_ms: u64) -> Tables {
         Tables(WalletKind::ALL.map(|kind| {
             let group = group(chain, kind);
             let mut table = Table::default();
-            for at in 0..BUCKETS {
+            for (at, going_on) in self.open[group].at(now_ms).into_iter().enumerate() {
                 table.left[at] = self.cells[cell(group, End::Left, at)];
-                table.censored[at] = self.cells[cell(group, End::Censored, at)];
-            }
-            for (since, count) in &self.open[group] {
-                table.censored[bucket(now_ms.saturating_sub(*since))] += u64::from(*count);
+                let censored = self.cells[cell(group, End::Censored, at)];
+                table.censored[at] = censored.saturating_add(going_on);
             }
             table
         }))
@@ -384,11 +385,11 @@ fn bin(ppm: u32) -> usize {
     GROUPS * 2 * BUCKETS + 3 * (ppm as usize * BINS / 1_000_000).min(BINS - 1)
 }
 
-fn bucket(length_ms: u64) -> usize {
+pub(super) fn bucket(length_ms: u64) -> usize {
     MINUTES.partition_point(|minute| minute * 60_000 <= length_ms) - 1
 }
 
-const fn start_ms(bucket: usize) -> u64 {
+pub(super) const fn start_ms(bucket: usize) -> u64 {
     MINUTES[bucket] * 60_000
 }
 

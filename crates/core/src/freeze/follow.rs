@@ -6,7 +6,6 @@ use super::{FreezeDesk, is_service};
 use crate::Amount;
 use crate::alert::Sight;
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, Transfer};
-use crate::trace::LaneIx;
 
 impl FreezeDesk {
     /// Follows a movement out of recommended accounts and through windows.
@@ -46,8 +45,8 @@ impl FreezeDesk {
         block: &BlockMeta,
         sight: &Sight<'_>,
     ) {
-        let leads = |lane: LaneIx| sight.tracer.lane(lane).siblings[0] == lane;
-        let parcels = sight.tracer.parcels().iter().filter(|parcel| leads(parcel.lane));
+        let parcels = sight.tracer.parcels().iter();
+        let parcels = parcels.filter(|parcel| sight.tracer.leads(parcel.lane));
         let tainted = parcels.map(|parcel| parcel.units).max().unwrap_or(0);
         let watched = self.windows.contains_key(&transfer.from);
         if tainted == 0 && !watched {

@@ -1,9 +1,9 @@
 //! From one state of a recommendation to the next.
 
-use super::FreezeDesk;
-use super::Hold;
+use super::claim::{by_case, claims};
 use super::record::Record;
 use super::told::{Progress, Submission};
+use super::{FreezeDesk, Hold};
 use crate::Amount;
 use crate::alert::Sight;
 use crate::effect::{Claim, FreezeRecommendation, FreezeStatus};
@@ -81,25 +81,29 @@ impl FreezeDesk {
         let before = self.records.get(&account).filter(|_| status != FreezeStatus::Raised);
         let raised_ms = before.map_or(block.timestamp_ms, |before| before.raised_ms);
         let progress = before.map(|before| before.progress.clone()).unwrap_or_default();
-        let claims = super::claims(holds, sight)?;
+        let claims = claims(holds, sight)?;
         let most = holds.iter().map(|hold| hold.units).max().unwrap_or(0);
         let submission = self.submission(account, block.chain);
         let record = Record {
             status,
             raised_ms,
+            told_ms: block.timestamp_ms,
             actor: super::actor(account, sight.world),
-            claimed: claims.iter().map(|claim| (claim.case.clone(), claim.tainted)).collect(),
-            progress: advanced(progress, status, most, &claims, submission, block),
+            claimed: by_case(holds, sight.tracer),
+            progress: advanced(progress, status, most, &claims.0, submission, block),
         };
         let revision = self.next_revision(account);
         if self.tables.is_none() && self.dwell.stays.contains_key(&account) {
-            self.tables = Some(self.dwell.tables(block.chain, block.timestamp_ms));
+            self.tables = Some(self.dwell.tables_now(block.chain, block.timestamp_ms));
         }
         let told = self.recommendation(account, revision, &record, claims, block, sight);
         if let Some(chance) = told.chance.filter(|_| status == FreezeStatus::Raised) {
             self.try_out(account, chance, block);
         }
         self.set_record(account, Some(record));
+        if self.due_of.contains_key(&account) {
+            self.set_due_of(account, None);
+        }
         Ok(told)
     }
 }

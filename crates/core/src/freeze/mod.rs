@@ -8,8 +8,11 @@
 //! service's compliance desk. A submission to the issuer's multisig wallet
 //! opens a freeze window, of whatever account: until it is frozen all that it
 //! sends is followed. What always holds: at most one record for an account and
-//! block; a record is the whole state as of its block.
+//! block; a record is the whole state as of its block; what changes little is
+//! told again once in `freeze_update_ms`.
 
+mod ages;
+mod claim;
 mod dwell;
 mod follow;
 mod life;
@@ -25,13 +28,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::alert::{self, Sight};
-use crate::effect::{Actor, Claim, FreezeRecommendation, FreezeStatus};
+use crate::alert::Sight;
+use crate::effect::{Actor, FreezeRecommendation, FreezeStatus};
 use crate::history::HistoryError;
-use crate::ledger::Ledger;
 use crate::movement::{AccountId, BlockMeta};
-use crate::trace::{Lane, LaneIx, Touch, Tracer, World};
+use crate::trace::{Touch, World};
 use crate::{Amount, Chain, MultisigAction, TxHash};
+use claim::{Hold, holds, stake};
 use dwell::Tables;
 use life::Look;
 use observe::Sighting;
@@ -111,16 +114,6 @@ struct Stir {
     burnt: bool,
 }
 
-/// One case's hold on an account, before its path is drawn.
-#[derive(Clone, Copy)]
-struct Hold {
-    lane: LaneIx,
-    units: Amount,
-    hops: u32,
-    node: u32,
-    moved_ms: u64,
-}
-
 impl FreezeDesk {
     /// Looks at every account that the block touched, and at those whose rest
     /// is over by its time.
@@ -152,7 +145,9 @@ impl FreezeDesk {
         let mut rested = self.rested(block);
         rested.sort_unstable_by_key(|(due, account)| (*due, sight.accounts.key(*account)));
         for (_, account) in rested {
-            self.look(account, None, block, sight, out)?;
+            // What is known already waited to be told.
+            let known = self.records.get(&account).filter(|record| record.can_wait());
+            self.look(account, known.map(|_| false), block, sight, out)?;
         }
         self.close(block, sight);
         Ok(())
@@ -224,6 +219,7 @@ impl FreezeDesk {
                 let record = Record {
                     status: FreezeStatus::Submitted,
                     raised_ms: block.timestamp_ms,
+                    told_ms: block.timestamp_ms,
                     actor: actor(account, sight.world),
                     claimed: Vec::new(),
                     progress: Progress::default(),
@@ -339,17 +335,16 @@ impl FreezeDesk {
         if !service && self.passes_over(account, sight) {
             return Ok(());
         }
-        let holds = holds(account, service, sight.tracer, sight.ledger);
-        let most = holds.iter().map(|hold| hold.units).max().unwrap_or(0);
+        let stake = stake(account, service, sight.tracer, sight.ledger);
         let least = sight.world.config.freeze_min_units;
-        let enough = most >= least && most > 0;
+        let enough = stake.units >= least && stake.units > 0;
         let holding = sight.ledger.holding(account);
         let (frozen, balance) = (holding.frozen, holding.balance);
         let watched = self.windows.contains_key(&account);
         if !service || self.dwell.stays.contains_key(&account) {
             let holds_some = enough && !frozen && !service;
             let seen = Sighting { holds: holds_some, moved: touched == Some(false) && !frozen };
-            self.observe(account, &holds, seen, block, sight.world);
+            self.observe(account, &stake, seen, block, sight.world);
         }
         let record = self.records.get(&account);
         let status = match record.filter(|record| record.is_open() || watched) {
@@ -359,8 +354,8 @@ impl FreezeDesk {
                     moved: touched,
                     frozen,
                     enough,
-                    unclaimed: holds.is_empty(),
-                    told: record.tells(&actor(account, sight.world), &holds, sight.tracer),
+                    unclaimed: stake.units == 0,
+                    told: touched.is_none() && record.tells(account, service, sight),
                     drained: balance < least.max(1),
                     pending: submission.as_ref().map(life::pending_status),
                 };
@@ -368,12 +363,47 @@ impl FreezeDesk {
             }
             None if !enough || frozen => None,
             None if service => Some(FreezeStatus::Raised),
-            None => self.rest(account, &holds, block, sight.world),
+            None => self.rest(account, stake.stirred_ms, block, sight.world),
         };
-        if let Some(status) = status {
+        let Some(status) = status else { return Ok(()) };
+        let is_update = status == FreezeStatus::Updated && touched.is_some() && !watched;
+        if !(is_update && self.waits(account, stake.units, block, sight.world)) {
+            let holds = holds(account, service, sight.tracer, sight.ledger);
             out.push(self.record(account, status, &holds, block, sight)?);
         }
         Ok(())
+    }
+
+    /// Whether an update waits: the greatest claim has changed by less than a
+    /// tenth, and the account was told of a moment ago.
+    fn waits(
+        &mut self,
+        account: AccountId,
+        most: Amount,
+        block: &BlockMeta,
+        world: World<'_>,
+    ) -> bool {
+        let Some(record) = self.records.get(&account).filter(|record| record.can_wait()) else {
+            return false;
+        };
+        let told = record.claimed.iter().map(|(_, units)| *units).max().unwrap_or(0);
+        let due_ms = record.told_ms.saturating_add(world.config.freeze_update_ms);
+        if most.abs_diff(told) >= told.div_ceil(10) || due_ms <= block.timestamp_ms {
+            return false;
+        }
+        if self.due_of.get(&account) != Some(&due_ms) {
+            self.wait_until(due_ms, account, block);
+        }
+        true
+    }
+
+    /// Has the account looked at once that time has come.
+    fn wait_until(&mut self, due_ms: u64, account: AccountId, block: &BlockMeta) {
+        self.set_due_of(account, Some(due_ms));
+        let due = (due_ms, account);
+        if self.due[block.chain.index()].insert(due) {
+            self.changes.push(DeskChange::Due { chain: block.chain, due, was_there: false });
+        }
     }
 
     /// What was submitted last about the account and is not forgotten.
@@ -386,20 +416,15 @@ impl FreezeDesk {
     fn rest(
         &mut self,
         account: AccountId,
-        holds: &[Hold],
+        moved_ms: u64,
         block: &BlockMeta,
         world: World<'_>,
     ) -> Option<FreezeStatus> {
-        let moved_ms = holds.iter().map(|hold| hold.moved_ms).max().unwrap_or(0);
         let due_ms = moved_ms.saturating_add(world.config.freeze_rest_ms);
         if due_ms <= block.timestamp_ms {
             return Some(FreezeStatus::Raised);
         }
-        self.set_due_of(account, Some(due_ms));
-        let due = (due_ms, account);
-        if self.due[block.chain.index()].insert(due) {
-            self.changes.push(DeskChange::Due { chain: block.chain, due, was_there: false });
-        }
+        self.wait_until(due_ms, account, block);
         None
     }
 
@@ -448,47 +473,4 @@ fn actor(account: AccountId, world: World<'_>) -> Actor {
         }
         _ => Actor::Issuer,
     }
-}
-
-/// What each case holds in the account, or sent to it if it is a service's.
-/// Of several policies the case's first one counts.
-fn holds(account: AccountId, service: bool, tracer: &Tracer, ledger: &Ledger) -> Vec<Hold> {
-    let leads = |ix: LaneIx, lane: &Lane| lane.siblings[0] == ix;
-    let mut holds: Vec<Hold> = if service {
-        let arrived = |(ix, lane): (LaneIx, &Lane)| {
-            let arrival = lane.arrivals.get(&account).filter(|_| leads(ix, lane))?;
-            let (units, hops, node) = (arrival.units, arrival.hops, arrival.node);
-            Some(Hold { lane: ix, units, hops, node, moved_ms: 0 })
-        };
-        tracer.lanes().filter_map(arrived).collect()
-    } else {
-        let held = tracer.taints.of(ledger, account).iter().filter(|taint| taint.units > 0);
-        let held = held.filter(|taint| leads(taint.lane, tracer.lane(taint.lane)));
-        held.map(|taint| Hold {
-            lane: taint.lane,
-            units: taint.units,
-            hops: taint.hops,
-            node: taint.node,
-            moved_ms: taint.moved_ms,
-        })
-        .collect()
-    };
-    holds.sort_by(|a, b| tracer.lane(a.lane).case.id.cmp(&tracer.lane(b.lane).case.id));
-    holds
-}
-
-fn claims(holds: &[Hold], sight: &mut Sight<'_>) -> Result<Vec<Claim>, HistoryError> {
-    let most = alert::PATH_STEPS_MAX / holds.len().max(1);
-    let mut claims = Vec::new();
-    for hold in holds {
-        let lane = sight.tracer.lane(hold.lane);
-        let node = lane.nodes.get(hold.node as usize).copied();
-        let (path, path_omitted) = match node {
-            Some(node) => sight.path(hold.lane, node, most)?,
-            None => Default::default(),
-        };
-        let case = lane.case.id.clone();
-        claims.push(Claim { case, tainted: hold.units, hops: hold.hops, path, path_omitted });
-    }
-    Ok(claims)
 }

@@ -1,7 +1,8 @@
 //! What the desk learns of how long units stay, and what it makes of it.
 
+use super::claim::Stake;
 use super::dwell::{Chance, Dwell, End, Stay, WalletKind};
-use super::{DeskChange, FreezeDesk, Hold, actor};
+use super::{DeskChange, FreezeDesk, actor};
 use crate::effect::Actor;
 use crate::movement::{AccountId, BlockMeta};
 use crate::trace::World;
@@ -20,14 +21,13 @@ impl FreezeDesk {
     pub(super) fn observe(
         &mut self,
         account: AccountId,
-        holds: &[Hold],
+        stake: &Stake,
         seen: Sighting,
         block: &BlockMeta,
         world: World<'_>,
     ) {
         let before = self.dwell.stays.get(&account).copied();
-        let greatest = holds.iter().max_by_key(|hold| hold.units);
-        let most = greatest.map_or(0, |hold| hold.units);
+        let most = stake.units;
         if let Some(stay) = before {
             if seen.holds && most.saturating_mul(2) >= stay.peak {
                 if most > stay.peak {
@@ -38,12 +38,12 @@ impl FreezeDesk {
             let end = if seen.moved { End::Left } else { End::Censored };
             self.add(&Dwell::ended(&stay, end, block.timestamp_ms));
         }
-        let begins = greatest.filter(|_| seen.holds).map(|hold| Stay {
+        let begins = seen.holds.then(|| Stay {
             chain: block.chain,
-            kind: kind(account, hold.hops, world),
-            since_ms: hold.moved_ms.min(block.timestamp_ms),
+            kind: kind(account, stake.hops, world),
+            since_ms: stake.moved_ms.min(block.timestamp_ms),
             peak: most,
-            whole: hold.moved_ms == block.timestamp_ms,
+            whole: stake.moved_ms == block.timestamp_ms,
             trial: None,
         });
         if before.is_some() || begins.is_some() {

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::claim::{by_case, claims};
 use super::told::{NextAddress, Progress};
 use super::window::Window;
-use super::{FreezeDesk, Hold, actor, claims, holds, is_service};
+use super::{FreezeDesk, actor, holds, is_service};
 use crate::alert::Sight;
 use crate::effect::{Actor, Claim, FreezeRecommendation, FreezeStatus};
 use crate::history::HistoryError;
 use crate::movement::{AccountId, BlockMeta};
-use crate::trace::Tracer;
 use crate::{Address, Amount};
 
 /// What was last told of an account.
@@ -17,6 +17,8 @@ use crate::{Address, Amount};
 pub(crate) struct Record {
     pub(crate) status: FreezeStatus,
     pub(crate) raised_ms: u64,
+    /// When it was last told of.
+    pub(crate) told_ms: u64,
     /// Who was told to act, and the units that each case claimed.
     pub(crate) actor: Actor,
     pub(crate) claimed: Vec<(String, Amount)>,
@@ -38,16 +40,23 @@ impl Record {
         matches!(self.status, Raised | Updated | Submitted | Confirmed | Frozen | Released)
     }
 
+    /// Whether what changes little is not told at once.
+    pub(super) fn can_wait(&self) -> bool {
+        matches!(self.status, FreezeStatus::Raised | FreezeStatus::Updated)
+    }
+
     /// Whether no case ever claimed anything of it: it is watched since its
     /// freeze was submitted.
     pub(super) fn is_bare(&self) -> bool {
         self.progress.recommended == 0
     }
 
-    /// Whether it tells of this actor and these claims already.
-    pub(super) fn tells(&self, actor: &Actor, holds: &[Hold], tracer: &Tracer) -> bool {
-        let now = holds.iter().map(|hold| (&tracer.lane(hold.lane).case.id, hold.units));
-        self.actor == *actor && now.eq(self.claimed.iter().map(|(case, units)| (case, *units)))
+    /// Whether it tells already who can act and what is claimed.
+    pub(super) fn tells(&self, account: AccountId, service: bool, sight: &Sight<'_>) -> bool {
+        let holds = holds(account, service, sight.tracer, sight.ledger);
+        self.actor == actor(account, sight.world)
+            && self.claimed.len() == holds.len()
+            && self.claimed == by_case(&holds, sight.tracer)
     }
 }
 
@@ -114,7 +123,7 @@ impl FreezeDesk {
         account: AccountId,
         revision: u32,
         record: &Record,
-        claims: Vec<Claim>,
+        (claims, claims_omitted): (Vec<Claim>, u32),
         block: &BlockMeta,
         sight: &Sight<'_>,
     ) -> FreezeRecommendation {
@@ -131,6 +140,7 @@ impl FreezeDesk {
             balance: sight.ledger.holding(account).balance,
             policy: sight.world.config.policies[0],
             claims,
+            claims_omitted,
             chance: self
                 .chance(account, block, sight.world)
                 .filter(|_| record.is_open() && record.status != FreezeStatus::Frozen),

@@ -77,8 +77,25 @@ impl Tail {
     pub(crate) fn transfer(&self, id: TransferId) -> Option<(&Transfer, &Mark, &BlockMeta)> {
         let at = id.0.checked_sub(self.first_transfer)? as usize;
         let (transfer, mark) = self.transfers.get(at)?;
-        let block = self.blocks.partition_point(|block| block.transfers_before <= at) - 1;
-        Some((transfer, mark, &self.blocks[block].meta))
+        Some((transfer, mark, &self.blocks[self.block_of(at)].meta))
+    }
+
+    /// The block of the transfer at that place. Blocks are about alike, so it is
+    /// near where it would be if all were.
+    fn block_of(&self, at: usize) -> usize {
+        let blocks = &self.blocks[..];
+        let starts_by = |block: usize| blocks[block].transfers_before <= at;
+        let guess = at * blocks.len() / self.transfers.len();
+        let (mut low, mut high, mut step) = (guess, guess + 1, 1);
+        while low > 0 && !starts_by(low) {
+            (low, high) = (low.saturating_sub(step), low);
+            step *= 2;
+        }
+        while high < blocks.len() && starts_by(high) {
+            (low, high) = (high, (high + step).min(blocks.len()));
+            step *= 2;
+        }
+        low + blocks[low..high].partition_point(|block| block.transfers_before <= at) - 1
     }
 
     /// The movements of a block by its place in the tail, in order.
@@ -135,6 +152,29 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transfer_lies_in_its_block() {
+        let mut tail = Tail::default();
+        let mut expected = Vec::new();
+        for (number, transfers) in [0, 3, 0, 0, 1, 200, 0, 1, 1, 0].into_iter().enumerate() {
+            let number = number as u64;
+            let (chain, timestamp_ms) = (crate::Chain::Tron, 0);
+            let meta = BlockMeta { chain, number, hash: None, timestamp_ms, has_events: true };
+            tail.begin_block(meta).expect("room");
+            for _ in 0..transfers {
+                let id = tail.next().expect("room").1;
+                let (from, to) = (crate::movement::AccountId(0), crate::movement::AccountId(1));
+                let debit = crate::movement::Debit { before: 1, missing: 0 };
+                let transfer = Transfer { id, from, to, amount: 1, debit, to_before: 0 };
+                let mark = Mark { tx: crate::TxHash([0; 32]), log_index: 0, position: 0 };
+                tail.push(Movement::Transfer(transfer), mark);
+                expected.push(number);
+            }
+        }
+        let found = (0..206).map(|id| tail.transfer(TransferId(id)).expect("there").2.number);
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn what_an_unsealed_transfer_costs() {

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Rises with every change of the format.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// The settings on which the state depends.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) thresholds: Vec<Amount>,
     pub(crate) freeze_min_units: Amount,
     pub(crate) freeze_rest_ms: u64,
+    pub(crate) freeze_update_ms: u64,
     pub(crate) freeze_lag_ms: [u64; 2],
     pub(crate) revertible: bool,
 }
@@ -46,6 +47,7 @@ impl Settings {
             thresholds: config.thresholds.clone(),
             freeze_min_units: config.freeze_min_units,
             freeze_rest_ms: config.freeze_rest_ms,
+            freeze_update_ms: config.freeze_update_ms,
             freeze_lag_ms: config.freeze_lag_ms,
             revertible: config.revertible,
         }
@@ -59,6 +61,7 @@ impl Settings {
             ("thresholds", self.thresholds == other.thresholds),
             ("freeze_min_units", self.freeze_min_units == other.freeze_min_units),
             ("freeze_rest_ms", self.freeze_rest_ms == other.freeze_rest_ms),
+            ("freeze_update_ms", self.freeze_update_ms == other.freeze_update_ms),
             ("freeze_lag_ms", self.freeze_lag_ms == other.freeze_lag_ms),
             ("revertible", self.revertible == other.revertible),
         ];

@@ -82,8 +82,6 @@ pub(crate) struct Lane {
     /// that recommendations rest on.
     pub(crate) siblings: Arc<[LaneIx]>,
     pub(crate) totals: CaseTotals,
-    /// Whether the totals changed since they were last checked.
-    changed: bool,
     pub(crate) nodes: Vec<Node>,
     /// Accounts that ever had a taint entry, in order of first touch.
     pub(crate) members: Vec<AccountId>,
@@ -101,26 +99,12 @@ impl Lane {
             policy,
             siblings,
             totals: CaseTotals::default(),
-            changed: false,
             nodes: Vec::new(),
             members: Vec::new(),
             reached: Vec::new(),
             arrivals: HashMap::default(),
             runs: HashMap::default(),
         }
-    }
-
-    /// Puts the lane among those to be checked, before its totals change.
-    #[inline]
-    pub(super) fn change(&mut self, ix: LaneIx, changed: &mut Vec<LaneIx>) {
-        if !std::mem::replace(&mut self.changed, true) {
-            changed.push(ix);
-        }
-    }
-
-    /// Its totals count as checked.
-    pub(super) fn unchange(&mut self) {
-        self.changed = false;
     }
 
     /// Whether the books balance, where they must.

@@ -8,6 +8,7 @@
 //! an account without taints costs two look-ups and nothing else.
 
 mod lane;
+mod lanes;
 mod runs;
 mod taints;
 mod transfer;
@@ -23,6 +24,8 @@ pub(crate) use runs::{Run, Runs};
 pub(crate) use taints::{Book, Taint, TaintList, Taints};
 pub use transfer::Outcome;
 pub(crate) use transfer::Parcel;
+
+use lanes::Lanes;
 
 use crate::movement::{AccountId, BlockMeta, Debit, Movement, NO_LOG_INDEX, TransferId};
 use crate::{Amount, Attribution, Case, Chain, EngineConfig, Label, Policy, Rule, Source, TxHash};
@@ -103,30 +106,35 @@ pub(crate) type SourceTransfer = (Chain, TxHash, u32);
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Tracer {
-    lanes: Vec<Option<Box<Lane>>>,
+    lanes: Lanes,
     pub(crate) taints: Taints,
     /// By chain, soonest last.
     pub(crate) pending: [Vec<Pending>; 2],
     source_transfers: HashMap<SourceTransfer, Vec<LaneIx>, FixedState>,
     /// Sources that became active and that nobody has looked at since.
     pub(crate) woken: Vec<AccountId>,
-    /// Lanes whose totals changed since they were last asked for.
-    changed: Vec<LaneIx>,
     parcels: Vec<Parcel>,
     stream: Vec<runs::Run>,
+    /// Taints that the transfer in hand makes.
+    fresh: Vec<Taint>,
 }
 
 impl Tracer {
     pub(crate) fn lane(&self, ix: LaneIx) -> &Lane {
-        self.lanes[ix as usize].as_ref().expect("taints name open lanes only")
+        self.lanes.lane(ix)
     }
 
     pub(crate) fn lane_mut(&mut self, ix: LaneIx) -> &mut Lane {
-        self.lanes[ix as usize].as_mut().expect("taints name open lanes only")
+        self.lanes.lane_mut(ix)
+    }
+
+    /// Whether recommendations rest on the lane: it is the first of its case.
+    pub(crate) fn leads(&self, ix: LaneIx) -> bool {
+        self.lanes.terms(ix).leads
     }
 
     pub(crate) fn is_open(&self, ix: LaneIx) -> bool {
-        self.lanes.get(ix as usize).is_some_and(Option::is_some)
+        self.lanes.get(ix).is_some()
     }
 
     /// A tracer of these lanes, with all that they ever tainted.
@@ -145,20 +153,14 @@ impl Tracer {
 
     /// Open lanes in the order in which they were opened.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (LaneIx, &Lane)> {
-        (0..).zip(&self.lanes).filter_map(|(ix, lane)| Some((ix, lane.as_deref()?)))
+        self.lanes.iter()
     }
 
-    /// Takes out the open lanes whose totals changed since this was last asked.
-    pub(crate) fn take_changed(&mut self) -> Vec<LaneIx> {
-        let mut changed = std::mem::take(&mut self.changed);
-        changed.retain(|ix| match self.lanes[*ix as usize].as_mut() {
-            Some(lane) => {
-                lane.unchange();
-                true
-            }
-            None => false,
-        });
-        changed
+    /// Looks through the open lanes whose totals changed since this was last
+    /// asked; `Some`: one of which the books do not balance.
+    pub(crate) fn unbalanced(&mut self) -> Option<&Lane> {
+        let ix = self.lanes.unbalanced()?;
+        Some(self.lanes.lane(ix))
     }
 
     /// What the last movement carried, lane by lane.
@@ -189,8 +191,7 @@ impl Tracer {
     }
 
     /// Puts the lane into its slot and its source transfers into the index.
-    fn install(&mut self, ix: LaneIx, mut lane: Box<Lane>) {
-        lane.unchange();
+    fn install(&mut self, ix: LaneIx, lane: Box<Lane>) {
         for source in &lane.case.sources {
             if let Source::Transfer { chain, tx, log_index } = *source {
                 let lanes = self.source_transfers.entry((chain, tx, log_index)).or_default();
@@ -199,10 +200,7 @@ impl Tracer {
                 }
             }
         }
-        if self.lanes.len() <= ix as usize {
-            self.lanes.resize_with(ix as usize + 1, || None);
-        }
-        self.lanes[ix as usize] = Some(lane);
+        self.lanes.install(ix, lane);
     }
 
     fn sort_pending(&mut self) {
@@ -213,7 +211,7 @@ impl Tracer {
 
     /// Stops tracing a lane and forgets all that it tainted.
     pub(crate) fn close(&mut self, ix: LaneIx, book: &impl Book) -> Option<Box<Lane>> {
-        let lane = self.lanes.get_mut(ix as usize)?.take()?;
+        let lane = self.lanes.take(ix)?;
         for account in &lane.members {
             self.taints.remove(book, *account, ix);
         }
@@ -235,8 +233,7 @@ impl Tracer {
 
     /// Takes over all lanes that another tracer followed through the past.
     pub(crate) fn absorb(&mut self, mut past: Tracer, theirs: &impl Book, ours: &mut impl Book) {
-        for (ix, lane) in (0..).zip(std::mem::take(&mut past.lanes)) {
-            let Some(lane) = lane else { continue };
+        for (ix, lane) in past.lanes.take_all() {
             for account in &lane.members {
                 if let Some(taint) = past.taints.get(theirs, *account, ix) {
                     self.taints.put(ours, *account, *taint);
@@ -302,10 +299,9 @@ impl Tracer {
             let emitted = u128::from(balance - taint.units);
             if emitted > 0 {
                 taint.units = balance;
-                let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
-                lane.change(taint.lane, &mut self.changed);
-                lane.totals.emitted += emitted;
-                *lane.totals.class(frozen) += emitted;
+                let totals = self.lanes.totals(taint.lane);
+                totals.emitted += emitted;
+                *totals.class(frozen) += emitted;
             }
         }
     }
@@ -366,9 +362,7 @@ impl Tracer {
     ) {
         let frozen = book.is_frozen(account);
         for taint in self.taints.of_mut(book, account).iter_mut().filter(|taint| taint.whole) {
-            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
-            lane.change(taint.lane, &mut self.changed);
-            transfer::credit_whole(taint, amount, 0, frozen, &mut lane.totals);
+            transfer::credit_whole(taint, amount, 0, frozen, self.lanes.totals(taint.lane));
             taint.moved_ms = now_ms;
             notes.touch(account, Touch::Arrived);
         }
@@ -387,19 +381,14 @@ impl Tracer {
         let frozen = book.is_frozen(account);
         for taint in self.taints.of_mut(book, account) {
             self.stream.clear();
-            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
-            let moved = transfer::take(
-                taint,
-                lane,
-                account,
-                (debit, amount),
-                frozen,
-                now_ms,
-                &mut self.stream,
-            );
+            let debit = (debit, amount);
+            let moved =
+                transfer::take(taint, &mut self.lanes, account, debit, frozen, &mut self.stream);
             if moved > 0 {
-                lane.change(taint.lane, &mut self.changed);
-                *bucket(&mut lane.totals) += u128::from(moved);
+                taint.moved_ms = now_ms;
+                let totals = self.lanes.totals(taint.lane);
+                *totals.class(frozen) -= u128::from(moved);
+                *bucket(totals) += u128::from(moved);
             }
         }
     }
@@ -407,10 +396,9 @@ impl Tracer {
     /// The account was frozen, or released.
     fn reclass(&mut self, account: AccountId, frozen: bool, book: &impl Book) {
         for taint in self.taints.of(book, account) {
-            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
-            lane.change(taint.lane, &mut self.changed);
-            *lane.totals.class(!frozen) -= u128::from(taint.units);
-            *lane.totals.class(frozen) += u128::from(taint.units);
+            let totals = self.lanes.totals(taint.lane);
+            *totals.class(!frozen) -= u128::from(taint.units);
+            *totals.class(frozen) += u128::from(taint.units);
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) struct Taint {
 }
 
 impl Taint {
-    const fn clean(lane: LaneIx) -> Taint {
+    pub(super) const fn clean(lane: LaneIx) -> Taint {
         Taint {
             lane,
             units: 0,
@@ -109,6 +109,34 @@ impl Taints {
                 list.insert(at, Taint::clean(lane));
                 (&mut list[at], true)
             }
+        }
+    }
+
+    /// Takes over taints of lanes that the account has none of, in the order of
+    /// lanes; none is left in `fresh`.
+    pub(super) fn merge(
+        &mut self,
+        book: &mut impl Book,
+        account: AccountId,
+        fresh: &mut Vec<Taint>,
+    ) {
+        let Some(first) = fresh.first().copied() else { return };
+        let list = self.list(book, account);
+        if list.last().is_none_or(|known| known.lane < first.lane) {
+            list.extend(fresh.drain(..));
+            return;
+        }
+        // From the end on, so that each moves once.
+        let mut from = list.len();
+        list.resize(from + fresh.len(), first);
+        let mut to = list.len();
+        while let Some(taint) = fresh.pop() {
+            while from > 0 && list[from - 1].lane > taint.lane {
+                (from, to) = (from - 1, to - 1);
+                list[to] = list[from];
+            }
+            to -= 1;
+            list[to] = taint;
         }
     }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::lane::{Arrival, Lane, LaneIx, Node, ROOT};
+use super::lanes::{Lanes, Terms};
 use super::runs::{self, Run};
 use super::taints::{Book, Taint};
 use super::{CaseTotals, Finding, Notes, Touch, Tracer, World};
@@ -37,42 +38,41 @@ pub(crate) struct Parcel {
     /// Whether the transfer itself is a source.
     pub(crate) marked: bool,
     pub(crate) outcome: Outcome,
+    /// How many of its units the sender's taint lost: all but those of a marked
+    /// parcel that were clean.
+    taken: Amount,
     /// Where its runs stand in the stream; for ordered policies.
     runs: Range<usize>,
 }
 
-/// Takes the tainted part of a debit of `amount` units out of a taint. Appends
-/// its runs to `stream` where the policy is an ordered one, and returns the
-/// tainted units moved.
+/// Takes the tainted part of a debit of `amount` units out of a taint, and
+/// returns it; the sender's total has it still. Appends its runs to `stream`
+/// where the policy is an ordered one.
 pub(super) fn take(
     taint: &mut Taint,
-    lane: &mut Lane,
+    lanes: &mut Lanes,
     account: AccountId,
     (debit, amount): (Debit, Amount),
     frozen: bool,
-    now_ms: u64,
     stream: &mut Vec<Run>,
 ) -> Amount {
     if taint.whole && debit.missing > 0 {
-        credit_whole(taint, debit.missing, 0, frozen, &mut lane.totals);
+        credit_whole(taint, debit.missing, 0, frozen, lanes.totals(taint.lane));
     }
+    let policy = lanes.terms(taint.lane).policy;
     let moved = if taint.whole {
-        if lane.policy.is_ordered() {
+        if policy.is_ordered() {
             stream.push(Run { start: 0, len: amount });
         }
         amount
     } else if taint.units == 0 {
         0
-    } else if lane.policy.is_ordered() {
-        take_runs(lane, account, debit, amount, stream)
+    } else if policy.is_ordered() {
+        take_runs(lanes.lane_mut(taint.lane), account, debit, amount, stream)
     } else {
-        lane.policy.moved(taint.units, debit.before, amount)
+        policy.moved(taint.units, debit.before, amount)
     };
-    if moved > 0 {
-        taint.units -= moved;
-        taint.moved_ms = now_ms;
-        *lane.totals.class(frozen) -= u128::from(moved);
-    }
+    taint.units -= moved;
     moved
 }
 
@@ -146,8 +146,8 @@ impl Tracer {
         self.collect(transit, book, &mut parcels, notes);
         self.mark(transit, marks, book, &mut parcels);
         self.reach_whole(transit, &parcels, book, notes);
-        for parcel in &mut parcels {
-            self.deliver(parcel, transit, book, notes);
+        if !parcels.is_empty() {
+            self.deliver(transit, &mut parcels, book, notes);
         }
         self.parcels = parcels;
         if notes.findings.len() > told {
@@ -167,15 +167,15 @@ impl Tracer {
         let frozen = book.is_frozen(from);
         let now_ms = transit.block.timestamp_ms;
         for taint in self.taints.of_mut(book, from) {
-            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
             let sender_tainted =
                 if taint.whole { taint.units + debit.missing } else { taint.units };
             let runs = self.stream.len();
-            let units = take(taint, lane, from, (debit, amount), frozen, now_ms, &mut self.stream);
+            let debit = (debit, amount);
+            let units = take(taint, &mut self.lanes, from, debit, frozen, &mut self.stream);
             if units == 0 {
                 continue;
             }
-            lane.change(taint.lane, &mut self.changed);
+            taint.moved_ms = now_ms;
             let parcel = Parcel {
                 lane: taint.lane,
                 units,
@@ -184,11 +184,12 @@ impl Tracer {
                 sender_tainted,
                 marked: false,
                 outcome: Outcome::Held,
+                taken: units,
                 runs: runs..self.stream.len(),
             };
             if taint.source {
                 let at_source = Parcel { hops: 0, parent: ROOT, ..parcel.clone() };
-                let state = (debit.before - amount, taint.units);
+                let state = (debit.0.before - amount, taint.units);
                 notes.findings.push(finding(Rule::SourceMoved, &at_source, transit, state, None));
             }
             parcels.push(parcel);
@@ -218,11 +219,13 @@ impl Tracer {
                 sender_tainted: 0,
                 marked: true,
                 outcome: Outcome::Held,
+                taken: 0,
                 runs: runs..runs + 1,
             };
             let clean = match parcels.binary_search_by_key(ix, |parcel| parcel.lane) {
                 Ok(at) => {
                     parcel.sender_tainted = parcels[at].sender_tainted;
+                    parcel.taken = parcels[at].taken;
                     amount - std::mem::replace(&mut parcels[at], parcel).units
                 }
                 Err(at) => {
@@ -233,9 +236,7 @@ impl Tracer {
                     amount
                 }
             };
-            let lane = self.lanes[*ix as usize].as_mut().expect("an open lane");
-            lane.change(*ix, &mut self.changed);
-            lane.totals.emitted += u128::from(clean);
+            self.lanes.totals(*ix).emitted += u128::from(clean);
         }
     }
 
@@ -254,9 +255,7 @@ impl Tracer {
             let arrived = parcels
                 .binary_search_by_key(&taint.lane, |parcel| parcel.lane)
                 .map_or(0, |at| parcels[at].units);
-            let lane = self.lanes[taint.lane as usize].as_mut().expect("an open lane");
-            lane.change(taint.lane, &mut self.changed);
-            credit_whole(taint, amount, arrived, frozen, &mut lane.totals);
+            credit_whole(taint, amount, arrived, frozen, self.lanes.totals(taint.lane));
             taint.moved_ms = transit.block.timestamp_ms;
             notes.touch(to, Touch::Arrived);
         }
@@ -265,96 +264,56 @@ impl Tracer {
     /// The rules of a credit: the first that applies decides.
     fn deliver(
         &mut self,
-        parcel: &mut Parcel,
         transit: Transit<'_>,
+        parcels: &mut [Parcel],
         book: &mut impl Book,
         notes: &mut Notes,
     ) {
-        let to = transit.transfer.to;
-        if self.taints.get(book, to, parcel.lane).is_some_and(|taint| taint.source) {
-            parcel.outcome = Outcome::AtSource;
-            return;
-        }
-        let units = u128::from(parcel.units);
-        let lane = self.lanes[parcel.lane as usize].as_mut().expect("an open lane");
-        if let Some(label) = transit.world.labels.get(&to).filter(|label| label.stop) {
-            parcel.outcome = Outcome::Service;
-            *lane.totals.services.entry(label.entity.clone()).or_default() += units;
-            self.arrive_at_service(parcel, transit, notes);
-        } else if lane.case.max_hops.is_some_and(|most| parcel.hops > most) {
-            parcel.outcome = Outcome::Horizon;
-            lane.totals.horizon += units;
-        } else if parcel.units < lane.case.min_units {
-            parcel.outcome = Outcome::Dust;
-            lane.totals.dust += units;
-        } else {
-            self.hold(parcel, transit, book, notes);
-        }
-    }
-
-    fn arrive_at_service(&mut self, parcel: &Parcel, transit: Transit<'_>, notes: &mut Notes) {
-        let Transfer { to, amount, to_before, .. } = *transit.transfer;
-        let lane = self.lanes[parcel.lane as usize].as_mut().expect("an open lane");
-        let before = lane.arrivals.get(&to).copied();
-        notes.arrivals.push((parcel.lane, to, before));
-        let mut arrival = before.unwrap_or_else(|| {
-            lane.reached.push(to);
-            Arrival { units: 0, hops: u32::MAX, node: ROOT }
-        });
-        // A total above 2^64 units cannot be of genuine USDT; the bucket is exact.
-        arrival.units = arrival.units.saturating_add(parcel.units);
-        if parcel.hops < arrival.hops {
-            arrival.hops = parcel.hops;
-            arrival.node = lane.push_node(node(parcel, transit));
-        }
-        lane.arrivals.insert(to, arrival);
-        if parcel.units >= transit.world.config.alert_min_units {
-            let state = (to_before + amount, 0);
-            notes.findings.push(finding(Rule::CashOut, parcel, transit, state, None));
-        }
-        notes.touch(to, Touch::Arrived);
-    }
-
-    /// Rule 5: the units are tainted at the receiver.
-    fn hold(
-        &mut self,
-        parcel: &Parcel,
-        transit: Transit<'_>,
-        book: &mut impl Book,
-        notes: &mut Notes,
-    ) {
-        let Transfer { to, amount, to_before, .. } = *transit.transfer;
-        let config = transit.world.config;
-        let lane = self.lanes[parcel.lane as usize].as_mut().expect("an open lane");
-        let (taint, new) = self.taints.entry(book, to, parcel.lane);
-        if new {
-            lane.members.push(to);
-        }
-        if new || (!taint.whole && taint.units == 0) || parcel.hops < taint.hops {
-            taint.hops = parcel.hops;
-            taint.node = lane.push_node(node(parcel, transit));
-        }
-        if !taint.whole {
-            let poisoned = lane.policy == Policy::Poison;
-            let arrived = if poisoned { to_before + amount } else { parcel.units };
-            taint.units += arrived;
-            taint.whole = poisoned;
-            *lane.totals.class(book.is_frozen(to)) += u128::from(arrived);
-            if lane.policy.is_ordered() {
+        let Transfer { from, to, .. } = *transit.transfer;
+        let label = transit.world.labels.get(&to).filter(|label| label.stop);
+        let ends = Ends { sender: book.is_frozen(from), receiver: book.is_frozen(to) };
+        let known = self.taints.of_mut(book, to);
+        let mut at = 0;
+        for parcel in parcels {
+            at += lanes_before(&known[at..], parcel.lane);
+            let taint = known.get_mut(at).filter(|taint| taint.lane == parcel.lane);
+            let Terms { min_units, max_hops, .. } = *self.lanes.terms(parcel.lane);
+            parcel.outcome = if taint.as_ref().is_some_and(|taint| taint.source) {
+                Outcome::AtSource
+            } else if label.is_some() {
+                Outcome::Service
+            } else if parcel.hops > max_hops {
+                Outcome::Horizon
+            } else if parcel.units < min_units {
+                Outcome::Dust
+            } else {
+                Outcome::Held
+            };
+            if parcel.outcome == Outcome::Held {
+                let fresh = &mut self.fresh;
+                let new = taint.is_none();
+                let taint = taint.unwrap_or_else(|| {
+                    fresh.push(Taint::clean(parcel.lane));
+                    fresh.last_mut().expect("just pushed")
+                });
                 let runs = &self.stream[parcel.runs.clone()];
-                lane.runs.entry(to).or_default().put(to_before, runs);
+                hold(parcel, (taint, new), runs, ends, transit, &mut self.lanes, notes);
+                continue;
+            }
+            let units = u128::from(parcel.units);
+            let totals = self.lanes.totals(parcel.lane);
+            *totals.class(ends.sender) -= u128::from(parcel.taken);
+            match (parcel.outcome, label) {
+                (Outcome::Service, Some(label)) => {
+                    *totals.services.entry(label.entity.clone()).or_default() += units;
+                    arrive_at_service(parcel, transit, self.lanes.lane_mut(parcel.lane), notes);
+                }
+                (Outcome::Horizon, _) => totals.horizon += units,
+                (Outcome::Dust, _) => totals.dust += units,
+                _ => {}
             }
         }
-        taint.moved_ms = transit.block.timestamp_ms;
-        let state = (to_before + amount, taint.units);
-        if !taint.told && parcel.units >= config.alert_min_units {
-            taint.told = true;
-            notes.findings.push(finding(Rule::FirstReceipt, parcel, transit, state, None));
-        }
-        if let Some(threshold) = reach_threshold(taint, &config.thresholds) {
-            notes.findings.push(finding(Rule::Threshold, parcel, transit, state, Some(threshold)));
-        }
-        notes.touch(to, Touch::Arrived);
+        self.taints.merge(book, to, &mut self.fresh);
     }
 
     /// Brings the findings of one movement, from `told` on, into the order of
@@ -403,6 +362,94 @@ impl Tracer {
         };
         siblings.iter().map(attribution).collect()
     }
+}
+
+/// Whether the accounts of a transfer are frozen.
+#[derive(Clone, Copy)]
+struct Ends {
+    sender: bool,
+    receiver: bool,
+}
+
+/// How many taints stand before that lane. Few as a rule: lanes are asked for in
+/// rising order.
+fn lanes_before(taints: &[Taint], lane: LaneIx) -> usize {
+    const NEAR: usize = 8;
+    let near = taints.iter().take(NEAR).take_while(|taint| taint.lane < lane).count();
+    if near < NEAR {
+        return near;
+    }
+    NEAR + taints[NEAR..].partition_point(|taint| taint.lane < lane)
+}
+
+/// Rule 5: the units are tainted at the receiver; `new`: the lane was never
+/// there.
+fn hold(
+    parcel: &Parcel,
+    (taint, new): (&mut Taint, bool),
+    runs: &[Run],
+    ends: Ends,
+    transit: Transit<'_>,
+    lanes: &mut Lanes,
+    notes: &mut Notes,
+) {
+    let Transfer { to, amount, to_before, .. } = *transit.transfer;
+    let config = transit.world.config;
+    let policy = lanes.terms(parcel.lane).policy;
+    if new {
+        lanes.lane_mut(parcel.lane).members.push(to);
+    }
+    if new || (!taint.whole && taint.units == 0) || parcel.hops < taint.hops {
+        taint.hops = parcel.hops;
+        taint.node = lanes.lane_mut(parcel.lane).push_node(node(parcel, transit));
+    }
+    let mut arrived = 0;
+    if !taint.whole {
+        let poisoned = policy == Policy::Poison;
+        arrived = if poisoned { to_before + amount } else { parcel.units };
+        taint.units += arrived;
+        taint.whole = poisoned;
+        if policy.is_ordered() {
+            lanes.lane_mut(parcel.lane).runs.entry(to).or_default().put(to_before, runs);
+        }
+    }
+    if arrived != parcel.taken || ends.sender != ends.receiver {
+        let totals = lanes.totals(parcel.lane);
+        *totals.class(ends.receiver) += u128::from(arrived);
+        *totals.class(ends.sender) -= u128::from(parcel.taken);
+    }
+    taint.moved_ms = transit.block.timestamp_ms;
+    let state = (to_before + amount, taint.units);
+    if !taint.told && parcel.units >= config.alert_min_units {
+        taint.told = true;
+        notes.findings.push(finding(Rule::FirstReceipt, parcel, transit, state, None));
+    }
+    if let Some(threshold) = reach_threshold(taint, &config.thresholds) {
+        notes.findings.push(finding(Rule::Threshold, parcel, transit, state, Some(threshold)));
+    }
+    notes.touch(to, Touch::Arrived);
+}
+
+fn arrive_at_service(parcel: &Parcel, transit: Transit<'_>, lane: &mut Lane, notes: &mut Notes) {
+    let Transfer { to, amount, to_before, .. } = *transit.transfer;
+    let before = lane.arrivals.get(&to).copied();
+    notes.arrivals.push((parcel.lane, to, before));
+    let mut arrival = before.unwrap_or_else(|| {
+        lane.reached.push(to);
+        Arrival { units: 0, hops: u32::MAX, node: ROOT }
+    });
+    // A total above 2^64 units cannot be of genuine USDT; the bucket is exact.
+    arrival.units = arrival.units.saturating_add(parcel.units);
+    if parcel.hops < arrival.hops {
+        arrival.hops = parcel.hops;
+        arrival.node = lane.push_node(node(parcel, transit));
+    }
+    lane.arrivals.insert(to, arrival);
+    if parcel.units >= transit.world.config.alert_min_units {
+        let state = (to_before + amount, 0);
+        notes.findings.push(finding(Rule::CashOut, parcel, transit, state, None));
+    }
+    notes.touch(to, Touch::Arrived);
 }
 
 /// The highest threshold that the taint reached just now, if any.

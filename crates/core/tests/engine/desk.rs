@@ -42,6 +42,47 @@ fn clean_units_that_arrive_do_not_reset_the_rest() {
 }
 
 #[test]
+fn small_changes_are_told_together() {
+    let mut town = Town::new(EngineConfig { freeze_update_ms: 20_000, ..strict() });
+    town.open(case("c", &[wallet('S')]));
+    town.block(1, "S>A 100");
+    assert_eq!(town.freezes_of(11, ""), ["A raised by issuer: c 100"]);
+    assert_eq!(town.freezes_of(12, "A>B 5"), NOTHING);
+    assert_eq!(town.freezes_of(13, "A>B 5"), ["A updated by issuer: c 90"], "a tenth together");
+    assert_eq!(town.freezes_of(14, "A>C 1"), NOTHING);
+    assert_eq!(town.freezes_of(15, "C>A 1"), NOTHING);
+    assert_eq!(town.freezes_of(32, ""), ["B raised by issuer: c 10"]);
+    // The claim is what it was, and a unit has come and gone: that is told.
+    assert_eq!(town.freezes_of(33, ""), ["A updated by issuer: c 90"]);
+    assert_eq!(town.freezes.last().expect("told").progress.escaped.units, 11);
+    assert_eq!(town.freezes_of(53, ""), NOTHING);
+    assert_eq!(town.freezes_of(54, "A>C 1"), ["A updated by issuer: c 89"], "the last is long ago");
+    assert_eq!(town.freezes_of(55, "freeze A"), ["A frozen by issuer: c 89"]);
+}
+
+#[test]
+fn of_very_many_claims_the_greatest_are_listed() {
+    let mut town = Town::new(strict());
+    town.open(case("b", &[wallet('T')]));
+    for number in 0..32 {
+        town.open(case(&format!("c{number:02}"), &[wallet('S')]));
+    }
+    town.block(1, "S>A 8, T>A 1");
+    town.block(11, "");
+    let record = &town.freezes[0];
+    let claims: Vec<_> = record.claims.iter().map(|c| (c.case.as_str(), c.tainted)).collect();
+    let greatest: Vec<_> = (0..32).map(|number| (format!("c{number:02}"), 8)).collect();
+    assert_eq!(
+        claims,
+        greatest.iter().map(|(id, units)| (id.as_str(), *units)).collect::<Vec<_>>()
+    );
+    assert_eq!(record.claims_omitted, 1);
+    // All of them count where they are asked for by case.
+    let ranks = town.engine.freeze_ranks();
+    assert_eq!((ranks[0].claims.len(), ranks[0].claim(Some("b"))), (33, Some(1)));
+}
+
+#[test]
 fn too_few_units_are_not_recommended() {
     let mut town = Town::new(EngineConfig { freeze_min_units: 5, ..strict() });
     town.open(case("c", &[wallet('S')]));

@@ -18,6 +18,7 @@ pub(crate) fn strict() -> EngineConfig {
         thresholds: vec![10, 100],
         freeze_min_units: 1,
         freeze_rest_ms: 10_000,
+        freeze_update_ms: 0,
         ..EngineConfig::default()
     }
 }

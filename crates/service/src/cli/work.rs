@@ -177,6 +177,9 @@ pub struct EngineArgs {
     /// How long tainted units must rest before a freeze is recommended
     #[arg(long, value_name = "SECONDS")]
     pub freeze_rest_seconds: Option<String>,
+    /// How long a change of less than a tenth waits until a recommendation tells it; 0: never
+    #[arg(long, value_name = "SECONDS")]
+    pub freeze_update_seconds: Option<String>,
 }
 
 impl EngineArgs {
@@ -188,6 +191,11 @@ impl EngineArgs {
             ("engine.thresholds_units", &self.thresholds, "--thresholds"),
             ("engine.freeze_min_units", &self.freeze_min_units, "--freeze-min-units"),
             ("engine.freeze_rest_seconds", &self.freeze_rest_seconds, "--freeze-rest-seconds"),
+            (
+                "engine.freeze_update_seconds",
+                &self.freeze_update_seconds,
+                "--freeze-update-seconds",
+            ),
         ]
         .into_iter()
         .filter_map(|(key, value, flag)| Some(Flag::new(key, value.as_deref()?, flag)))

@@ -129,6 +129,11 @@ fn engine() -> Vec<Setting> {
             Kind::Number(0..=31_536_000),
             Some(Value::Number(300)),
         ),
+        setting(
+            "engine.freeze_update_seconds",
+            Kind::Number(0..=31_536_000),
+            Some(Value::Number(60)),
+        ),
     ]
 }
 

@@ -135,6 +135,8 @@ fn engine(world: &World, dice: &mut Dice) -> EngineConfig {
         thresholds: vec![world.most, 3 * world.most, 8 * world.most],
         freeze_min_units: dice.between(1, world.most),
         freeze_rest_ms: 3_000 * dice.between(1, 8),
+        // What waits depends on when a case became known; the verdict must not.
+        freeze_update_ms: 0,
         segment_transfers: 3 + dice.index(30),
         graph_transfers: 4 + dice.index(40),
         ..EngineConfig::default()

@@ -20,6 +20,7 @@ impl Checks<'_> {
             thresholds,
             freeze_min_units: self.number("engine.freeze_min_units"),
             freeze_rest_ms: self.number("engine.freeze_rest_seconds").saturating_mul(1000),
+            freeze_update_ms: self.number("engine.freeze_update_seconds").saturating_mul(1000),
             segment_transfers: self.size("history.segment_transfers"),
             graph_transfers: self.size("history.graph_transfers"),
             ..EngineConfig::default()

@@ -257,7 +257,7 @@ impl Print {
             let claims = record.claims.iter().map(|claim| (&claim.case, claim.tainted.0));
             let actor = (&record.act_by.kind, &record.act_by.entity, &record.act_by.service_kind);
             let claims: Vec<_> = claims.collect();
-            let figures = (record.balance, &record.raised_time);
+            let figures = (record.balance, &record.raised_time, record.claims_omitted);
             FixedState::default().hash_one((status, actor, claims, figures))
         };
         Print { whole, asks }

@@ -60,6 +60,7 @@ fn freeze(block: u64, status: FreezeStatus, tainted: u64) -> FreezeRecommendatio
             path: Vec::new(),
             path_omitted: 0,
         }],
+        claims_omitted: 0,
         chance: None,
         progress: Progress::default(),
         next: Vec::new(),
