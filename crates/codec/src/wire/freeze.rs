@@ -65,7 +65,7 @@ pub struct FreezeRecord {
     pub policy: String,
     /// Version of that rule of attribution.
     pub policy_version: u32,
-    /// What cases claim, in the order of case ids; of more than 32 those that
+    /// What cases claim, in the order of case ids; of more than 16 those that
     /// claim most. Empty where a freeze was submitted of an account that no case
     /// claims.
     pub claims: Vec<ClaimRecord>,

@@ -10,7 +10,7 @@ use crate::trace::{LaneIx, Tracer};
 
 /// The most claims that a record lists: those of more cases would leave no room
 /// for their paths.
-const CLAIMS_MAX: usize = 32;
+const CLAIMS_MAX: usize = 16;
 
 /// One case's hold on an account, before its path is drawn.
 #[derive(Clone, Copy)]

@@ -1,7 +1,5 @@
 //! One transfer: what the debit moves, and what becomes of it on arrival.
 
-use std::ops::Range;
-
 use super::lane::{Arrival, Lane, LaneIx, Node, ROOT};
 use super::lanes::{Lanes, Terms};
 use super::runs::{self, Run};
@@ -42,7 +40,16 @@ pub(crate) struct Parcel {
     /// parcel that were clean.
     taken: Amount,
     /// Where its runs stand in the stream; for ordered policies.
-    runs: Range<usize>,
+    runs: (u32, u32),
+}
+
+fn runs_of<'a>(stream: &'a [Run], parcel: &Parcel) -> &'a [Run] {
+    &stream[parcel.runs.0 as usize..parcel.runs.1 as usize]
+}
+
+/// A place in the stream of one transfer's runs.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).expect("fewer runs than 2^32 transfers can make")
 }
 
 /// Takes the tainted part of a debit of `amount` units out of a taint, and
@@ -124,7 +131,7 @@ impl Tracer {
     /// Which of the units of a parcel of the last movement are tainted, by
     /// their place among the units that left; under ordered policies.
     pub(crate) fn runs_of(&self, parcel: &Parcel) -> &[Run] {
-        &self.stream[parcel.runs.clone()]
+        runs_of(&self.stream, parcel)
     }
 
     pub(super) fn transfer(
@@ -169,7 +176,7 @@ impl Tracer {
         for taint in self.taints.of_mut(book, from) {
             let sender_tainted =
                 if taint.whole { taint.units + debit.missing } else { taint.units };
-            let runs = self.stream.len();
+            let runs = place(self.stream.len());
             let debit = (debit, amount);
             let units = take(taint, &mut self.lanes, from, debit, frozen, &mut self.stream);
             if units == 0 {
@@ -185,7 +192,7 @@ impl Tracer {
                 marked: false,
                 outcome: Outcome::Held,
                 taken: units,
-                runs: runs..self.stream.len(),
+                runs: (runs, place(self.stream.len())),
             };
             if taint.source {
                 let at_source = Parcel { hops: 0, parent: ROOT, ..parcel.clone() };
@@ -209,7 +216,7 @@ impl Tracer {
     ) {
         let Transfer { from, amount, .. } = *transit.transfer;
         for ix in marks {
-            let runs = self.stream.len();
+            let runs = place(self.stream.len());
             self.stream.push(Run { start: 0, len: amount });
             let mut parcel = Parcel {
                 lane: *ix,
@@ -220,7 +227,7 @@ impl Tracer {
                 marked: true,
                 outcome: Outcome::Held,
                 taken: 0,
-                runs: runs..runs + 1,
+                runs: (runs, runs + 1),
             };
             let clean = match parcels.binary_search_by_key(ix, |parcel| parcel.lane) {
                 Ok(at) => {
@@ -296,7 +303,7 @@ impl Tracer {
                     fresh.push(Taint::clean(parcel.lane));
                     fresh.last_mut().expect("just pushed")
                 });
-                let runs = &self.stream[parcel.runs.clone()];
+                let runs = runs_of(&self.stream, parcel);
                 hold(parcel, (taint, new), runs, ends, transit, &mut self.lanes, notes);
                 continue;
             }
