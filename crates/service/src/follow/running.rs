@@ -55,7 +55,7 @@ impl<L: Log> Session<'_, '_, L> {
     pub(super) fn step(&mut self) -> Result<(), FollowError> {
         self.mind_duty()?;
         let took = self.poll()?;
-        let now = self.log.now();
+        let now = self.log.about_now();
         let since = now.saturating_duration_since(self.surveyed_at);
         // A broker that did not answer is not asked at once again.
         let rested = !self.unanswered || since >= ANSWER_PAUSE;
@@ -85,7 +85,7 @@ impl<L: Log> Session<'_, '_, L> {
 
     fn poll(&mut self) -> Result<bool, FollowError> {
         let Session { log, state, .. } = self;
-        let now = log.now();
+        let now = log.about_now();
         let chain = state.chain();
         let owes_much = state.published.owed_len() > OWED_MAX
             || state.published.owed_letter_bytes() > OWED_LETTER_BYTES_MAX;

@@ -116,6 +116,11 @@ impl Intake {
         Ok(Intake { batches, open: Open::default(), metrics, stop, thread })
     }
 
+    /// Whether the next record is at hand.
+    pub(super) fn has_next(&self) -> bool {
+        !self.open.records.as_slice().is_empty()
+    }
+
     /// Hands the next record to `take`; `Ok(None)` when none came within `wait`.
     ///
     /// # Errors
