@@ -89,11 +89,7 @@ impl Engine {
         }
         for (lane, account, before) in entry.arrivals.drain(..).rev() {
             if self.tracer.is_open(lane) {
-                let arrivals = &mut self.tracer.lane_mut(lane).arrivals;
-                match before {
-                    Some(before) => arrivals.insert(account, before),
-                    None => arrivals.remove(&account),
-                };
+                self.tracer.restore_arrival(lane, account, before);
             }
         }
         for was in entry.accounts.drain(..).rev() {

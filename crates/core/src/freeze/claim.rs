@@ -45,11 +45,9 @@ fn each_hold(
     mut hand_over: impl FnMut(Hold),
 ) {
     if service {
-        for (ix, lane) in tracer.lanes().filter(|(ix, _)| tracer.leads(*ix)) {
-            if let Some(arrival) = lane.arrivals.get(&account) {
-                let (units, hops, node) = (arrival.units, arrival.hops, arrival.node);
-                hand_over(Hold { lane: ix, units, hops, node, moved_ms: 0 });
-            }
+        for (lane, arrival) in tracer.arrivals(account).filter(|(ix, _)| tracer.leads(*ix)) {
+            let (units, hops, node) = (arrival.units, arrival.hops, arrival.node);
+            hand_over(Hold { lane, units, hops, node, moved_ms: 0 });
         }
         return;
     }

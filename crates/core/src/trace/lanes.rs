@@ -1,7 +1,11 @@
 //! The open lanes, and apart from them what decides about units on their way:
 //! of ten thousand lanes that stays near, where the lanes themselves do not.
 
-use super::lane::{CaseTotals, Lane, LaneIx};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::lane::{Arrival, CaseTotals, Lane, LaneIx};
+use crate::movement::AccountId;
 use crate::{Amount, Policy};
 
 /// What decides about the units of a lane on their way.
@@ -38,6 +42,8 @@ pub(super) struct Lanes {
     terms: Vec<Terms>,
     /// Lanes whose totals changed since they were last asked for.
     changed: Vec<LaneIx>,
+    /// By account of a service: the lanes of which units arrived there, rising.
+    arrived: HashMap<AccountId, Vec<LaneIx>, FixedState>,
 }
 
 impl Lanes {
@@ -67,8 +73,49 @@ impl Lanes {
         &self.terms[ix as usize]
     }
 
+    /// The lanes of which units arrived at that account of a service, rising.
+    pub(super) fn arrived(&self, account: AccountId) -> &[LaneIx] {
+        self.arrived.get(&account).map_or(&[], Vec::as_slice)
+    }
+
+    /// What arrived of a lane at an account of a service. Returns what it was
+    /// before.
+    pub(super) fn set_arrival(
+        &mut self,
+        ix: LaneIx,
+        account: AccountId,
+        arrival: Option<Arrival>,
+    ) -> Option<Arrival> {
+        let arrivals = &mut self.lane_mut(ix).arrivals;
+        let (before, is_there) = match arrival {
+            Some(arrival) => (arrivals.insert(account, arrival), true),
+            None => (arrivals.remove(&account), false),
+        };
+        if before.is_some() != is_there {
+            self.note_arrived(ix, account, is_there);
+        }
+        before
+    }
+
+    fn note_arrived(&mut self, ix: LaneIx, account: AccountId, is_there: bool) {
+        let lanes = self.arrived.entry(account).or_default();
+        match lanes.binary_search(&ix) {
+            Err(at) if is_there => lanes.insert(at, ix),
+            Ok(at) if !is_there => {
+                lanes.remove(at);
+                if lanes.is_empty() {
+                    self.arrived.remove(&account);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Puts the lane into its slot.
     pub(super) fn install(&mut self, ix: LaneIx, lane: Box<Lane>) {
+        for account in lane.arrivals.keys() {
+            self.note_arrived(ix, *account, true);
+        }
         let terms = Terms::of(ix, &lane);
         let at = ix as usize;
         if self.open.len() <= at {
@@ -80,7 +127,11 @@ impl Lanes {
     }
 
     pub(super) fn take(&mut self, ix: LaneIx) -> Option<Box<Lane>> {
-        self.open.get_mut(ix as usize)?.take()
+        let lane = self.open.get_mut(ix as usize)?.take()?;
+        for account in lane.arrivals.keys() {
+            self.note_arrived(ix, *account, false);
+        }
+        Some(lane)
     }
 
     /// Takes out all of them.

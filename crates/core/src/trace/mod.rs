@@ -133,6 +133,23 @@ impl Tracer {
         self.lanes.terms(ix).leads
     }
 
+    /// What arrived of each lane at an account of a service, in the order of
+    /// lanes.
+    pub(crate) fn arrivals(&self, account: AccountId) -> impl Iterator<Item = (LaneIx, &Arrival)> {
+        let arrived = self.lanes.arrived(account).iter();
+        arrived.filter_map(move |ix| Some((*ix, self.lane(*ix).arrivals.get(&account)?)))
+    }
+
+    /// Puts back what had arrived of a lane there.
+    pub(crate) fn restore_arrival(
+        &mut self,
+        ix: LaneIx,
+        account: AccountId,
+        before: Option<Arrival>,
+    ) {
+        self.lanes.set_arrival(ix, account, before);
+    }
+
     pub(crate) fn is_open(&self, ix: LaneIx) -> bool {
         self.lanes.get(ix).is_some()
     }

@@ -313,7 +313,7 @@ impl Tracer {
             match (parcel.outcome, label) {
                 (Outcome::Service, Some(label)) => {
                     *totals.services.entry(label.entity.clone()).or_default() += units;
-                    arrive_at_service(parcel, transit, self.lanes.lane_mut(parcel.lane), notes);
+                    arrive_at_service(parcel, transit, &mut self.lanes, notes);
                 }
                 (Outcome::Horizon, _) => totals.horizon += units,
                 (Outcome::Dust, _) => totals.dust += units,
@@ -437,8 +437,9 @@ fn hold(
     notes.touch(to, Touch::Arrived);
 }
 
-fn arrive_at_service(parcel: &Parcel, transit: Transit<'_>, lane: &mut Lane, notes: &mut Notes) {
+fn arrive_at_service(parcel: &Parcel, transit: Transit<'_>, lanes: &mut Lanes, notes: &mut Notes) {
     let Transfer { to, amount, to_before, .. } = *transit.transfer;
+    let lane = lanes.lane_mut(parcel.lane);
     let before = lane.arrivals.get(&to).copied();
     notes.arrivals.push((parcel.lane, to, before));
     let mut arrival = before.unwrap_or_else(|| {
@@ -451,7 +452,7 @@ fn arrive_at_service(parcel: &Parcel, transit: Transit<'_>, lane: &mut Lane, not
         arrival.hops = parcel.hops;
         arrival.node = lane.push_node(node(parcel, transit));
     }
-    lane.arrivals.insert(to, arrival);
+    lanes.set_arrival(parcel.lane, to, Some(arrival));
     if parcel.units >= transit.world.config.alert_min_units {
         let state = (to_before + amount, 0);
         notes.findings.push(finding(Rule::CashOut, parcel, transit, state, None));
