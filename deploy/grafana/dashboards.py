@@ -335,7 +335,7 @@ def tracing():
         panel("Freeze windows that are open", "Accounts whose freeze was submitted and is not executed: whoever reads the chain knows.", [(owned("freeze_recommendations", "chain", pending), "{{chain}}")], runbook="funds-escaping"),
         panel("Units in open windows", "What the submitted freezes would catch.", [(usdt(owned("freeze_recommended_units", "chain", pending)), "{{chain}}")], unit="suffix: USDT", runbook="funds-escaping"),
         panel("Escapes", "Accounts that were emptied before they were frozen, a minute.", [(f"60 * sum by (instance) (rate(usdt_flow_freeze_recommendations_total{{{INSTANCE},status=\"escaped\"}}[$__rate_interval]))", "{{instance}}")], runbook="funds-escaping"),
-        panel("From the first tainted arrival", "Half of them took less block time to be recommended, submitted, frozen; of all since the start of the process.", [(f"histogram_quantile(0.5, sum by (le) (usdt_flow_freeze_{step}_seconds_bucket{{{INSTANCE}}}))", step) for step in ("recommended", "submitted", "frozen")], unit="s", runbook="freeze-unanswered"),
+        panel("From the first tainted arrival", "Block time to be recommended, submitted, frozen, on average since the start of the process.", [(f"sum(usdt_flow_freeze_{step}_seconds_sum{{{INSTANCE}}}) / clamp_min(sum(usdt_flow_freeze_{step}_seconds_count{{{INSTANCE}}}), 1)", step) for step in ("recommended", "submitted", "frozen")], unit="s", runbook="freeze-unanswered"),
     ]
     worth = [
         panel("What the open recommendations are worth", "Claimed, expected to be there after the usual lag, and clean units that would be frozen with them.", [(usdt(owned("freeze_worth_units", "worth")), "{{worth}}")], unit="suffix: USDT"),

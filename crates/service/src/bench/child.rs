@@ -168,14 +168,19 @@ impl Service {
     }
 
     /// Records read so far; `None` while nothing answers.
-    pub(super) fn records_consumed(&mut self) -> Option<u64> {
-        let peak = peak_memory_bytes(self.child.id());
-        self.peak_memory_bytes = self.peak_memory_bytes.max(peak);
+    pub(super) fn records_consumed(&self) -> Option<u64> {
         let series =
             format!("usdt_flow_records_consumed_total{{chain=\"{}\"}} ", self.chain.name());
         get(self.listen.metrics, "/metrics")?
             .lines()
             .find_map(|line| line.strip_prefix(&series)?.parse().ok())
+    }
+
+    /// Looks at how much memory was resident at most: once it has ended, nothing
+    /// tells.
+    pub(super) fn note_memory(&mut self) {
+        let peak = peak_memory_bytes(self.child.id());
+        self.peak_memory_bytes = self.peak_memory_bytes.max(peak);
     }
 
     /// Resident memory now.

@@ -66,6 +66,7 @@ pub(super) fn drain(
     let mut scrape_due = Duration::ZERO;
     while !service.has_ended()? {
         stop.check()?;
+        service.note_memory();
         if began.elapsed() >= scrape_due {
             scrape_due = began.elapsed() + scrape_pause;
             if let Some(count) = service.records_consumed() {

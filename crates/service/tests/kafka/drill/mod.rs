@@ -11,6 +11,7 @@ mod table;
 mod watch;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chain::Source;
 use table::Table;
@@ -57,23 +58,29 @@ fn each_fault_fires_what_the_runbook_says_and_ends() {
     let alertmanager = watch::alertmanager(&programs, &address);
     let stage = &Stage { programs: &programs, alertmanager: &alertmanager.listen, table: &table };
     let broker = &broker;
-    std::thread::scope(|scope| {
-        scope.spawn(move || life(stage, broker));
-        scope.spawn(move || ends(stage, broker));
-        scope.spawn(move || stores(stage, broker));
-        scope.spawn(move || standby(stage, broker));
-        scope.spawn(move || brokers(stage));
-        input(stage, broker);
+    let shown = std::thread::scope(|scope| {
+        let scenes = [
+            scope.spawn(move || life(stage, broker)),
+            scope.spawn(move || ends(stage, broker)),
+            scope.spawn(move || stores(stage, broker)),
+            scope.spawn(move || standby(stage, broker)),
+            scope.spawn(move || brokers(stage)),
+            scope.spawn(move || input(stage, broker)),
+        ];
+        scenes.map(|scene| scene.join().expect("the scene says what went wrong"))
     });
     let page = pager::wait_for(&pages, "UsdtFlowBehind", "firing");
     assert_eq!(page["labels"]["chain"], "tron");
     assert_eq!(page["annotations"]["runbook_url"], "docs/operations.md#behind");
     pager::wait_for(&pages, "UsdtFlowBehind", "resolved");
-    table.assert_all_shown();
+    // Without root, or with a broker in a container, some are left out, and that was said.
+    if shown.iter().all(Option::is_some) {
+        table.assert_all_shown();
+    }
 }
 
 /// What a source does wrong.
-fn input(stage: &Stage<'_>, broker: &Broker) {
+fn input(stage: &Stage<'_>, broker: &Broker) -> Option<()> {
     let folder = Folder::new("[]");
     let service = service(broker, &folder, "drill.input");
     let mut running = service.start();
@@ -94,10 +101,11 @@ fn input(stage: &Stage<'_>, broker: &Broker) {
     watch.wait_until_quiet();
     drop(source);
     assert!(running.terminate().0.success());
+    Some(())
 }
 
 /// A process that ends, hangs, or ends again and again.
-fn life(stage: &Stage<'_>, broker: &Broker) {
+fn life(stage: &Stage<'_>, broker: &Broker) -> Option<()> {
     let folder = Folder::new("[]");
     let service = service(broker, &folder, "drill.life");
     let mut running = service.start();
@@ -115,6 +123,8 @@ fn life(stage: &Stage<'_>, broker: &Broker) {
         let seen =
             format!("changes(process_start_time_seconds{{job=\"usdt-flow\"}}[1h]) >= {starts}");
         watch.wait_for_value(&seen, "its start was seen");
+        // The time of a start is told in whole seconds.
+        std::thread::sleep(Duration::from_millis(1_100));
         running.kill();
         running = service.start();
         starts += 1;
@@ -122,12 +132,13 @@ fn life(stage: &Stage<'_>, broker: &Broker) {
     watch.wait_for_fault("It ends and is started again and again", 0);
     watch.wait_until_quiet();
     assert!(running.terminate().0.success());
+    Some(())
 }
 
 /// What ends the process, each with status 1.
-fn ends(stage: &Stage<'_>, broker: &Broker) {
+fn ends(stage: &Stage<'_>, broker: &Broker) -> Option<()> {
     let folder = Folder::new("[]");
-    let Some(disk) = Tmpfs::mount(&folder.path().join("small"), 4) else { return };
+    let disk = Tmpfs::mount(&folder.path().join("small"), 4)?;
     let mut service = service(broker, &folder, "drill.ends");
     let dir = disk.0.join("history");
     service.set(&format!("[history]\nsegment_transfers = 5\ndir = {:?}\n", dir.to_str().unwrap()));
@@ -155,6 +166,7 @@ fn ends(stage: &Stage<'_>, broker: &Broker) {
     source.take_back();
     fails(&mut running, "final");
     watch.wait_for_fault("A final block is taken back", 3);
+    Some(())
 }
 
 /// It ends by itself with status 1, and says so.
@@ -165,9 +177,9 @@ fn fails(running: &mut Running, why: &str) {
 }
 
 /// What befalls checkpoints.
-fn stores(stage: &Stage<'_>, broker: &Broker) {
+fn stores(stage: &Stage<'_>, broker: &Broker) -> Option<()> {
     let folder = Folder::new("[]");
-    let Some(disk) = Tmpfs::mount(&folder.path().join("small"), 4) else { return };
+    let disk = Tmpfs::mount(&folder.path().join("small"), 4)?;
     let mut service = service(broker, &folder, "drill.stores");
     service.keep_state_in(&disk.0);
     let mut running = service.start();
@@ -187,6 +199,7 @@ fn stores(stage: &Stage<'_>, broker: &Broker) {
     running = service.start();
     watch.wait_until_quiet();
     assert!(running.terminate().0.success());
+    Some(())
 }
 
 /// Changes a bit of the newest checkpoint in that folder.
@@ -205,7 +218,7 @@ fn damage_newest(state: &Path) {
     std::fs::write(&newest, bytes).unwrap();
 }
 
-fn standby(stage: &Stage<'_>, broker: &Broker) {
+fn standby(stage: &Stage<'_>, broker: &Broker) -> Option<()> {
     let folder = Folder::new("[]");
     let first = service(broker, &folder, "drill.standby");
     let second = first.another();
@@ -223,11 +236,12 @@ fn standby(stage: &Stage<'_>, broker: &Broker) {
     let mut owner = first.start();
     watch.wait_until_quiet();
     assert!(owner.terminate().0.success() && other.terminate().0.success());
+    Some(())
 }
 
 /// Brokers that are gone.
-fn brokers(stage: &Stage<'_>) {
-    let Some(own) = OwnBroker::start_with(&[]) else { return };
+fn brokers(stage: &Stage<'_>) -> Option<()> {
+    let own = OwnBroker::start_with(&[])?;
     let folder = Folder::new("[]");
     let service = service(&own.broker, &folder, "drill.brokers");
     let mut running = service.start();
@@ -238,4 +252,5 @@ fn brokers(stage: &Stage<'_>) {
     own.start_again();
     watch.wait_until_quiet();
     assert!(running.terminate().0.success());
+    Some(())
 }
