@@ -223,6 +223,10 @@ alive() {
   fi
 }
 
+# Whether the process that was launched is there, though it may not have become Java yet: on a busy
+# machine that takes a while.
+starting() { [[ -f $1/kafka.pid ]] && kill -0 "$(<"$1/kafka.pid")" 2>/dev/null; }
+
 # --- one broker -----------------------------------------------------------------------------------
 
 # $1 folder, $2 port, $3 controller's port, $4 host to bind, $5 where the topics lie.
@@ -338,7 +342,7 @@ broker_log() {
 await_ready() {
   local dir=$1 port=$2 deadline=$((SECONDS + START_SECONDS_MAX))
   while ((SECONDS < deadline)); do
-    alive "$dir" || return 1
+    alive "$dir" || starting "$dir" || return 1
     if broker_log "$dir" 2>/dev/null | grep -q 'Kafka Server started' && answers "$port"; then return 0; fi
     sleep 0.1
   done

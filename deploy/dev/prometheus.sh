@@ -90,6 +90,7 @@ check() {
   linked
   promtool check config --syntax-only prometheus.yml >&2
   amtool check-config ../alertmanager/alertmanager.yml >&2
+  "$repo/deploy/prometheus/faults.py" --check
   "$repo/deploy/grafana/dashboards.py" --check
 }
 

@@ -325,11 +325,24 @@ def tracing():
         panel("Recommendations by status", "Accounts, now.", [(owned("freeze_recommendations", "status"), "{{status}}")], stack=True),
         panel("Units by status of their recommendation", "As last told.", [(usdt(owned("freeze_recommended_units", "status")), "{{status}}")], unit="suffix: USDT", stack=True),
         panel("Age of the oldest unanswered", "To the issuer.", [(f"max by (chain) (usdt_flow_freeze_waiting_seconds{{{BOTH}}} {now})", "{{chain}}")], unit="s", limits=[(RED, 14_400)], runbook="freeze-unanswered"),
-        panel("Caught against escaped", "Accounts that were frozen or burnt, and accounts that were emptied first.", [(owned("freeze_recommendations", "chain", ',status=~"frozen|destroyed"'), "{{chain}} caught"), (owned("freeze_recommendations", "chain", ',status="escaped"'), "{{chain}} escaped")], runbook="funds-escaping"),
+        panel("Units caught against escaped", "Of what was recommended: caught by a freeze, left before.", [(usdt(owned("freeze_units", "outcome")), "{{outcome}}")], unit="suffix: USDT", runbook="funds-escaping"),
+        panel("Accounts caught against escaped", "Accounts that were frozen or burnt, and accounts that were emptied first.", [(owned("freeze_recommendations", "chain", ',status=~"frozen|destroyed"'), "{{chain}} caught"), (owned("freeze_recommendations", "chain", ',status="escaped"'), "{{chain}} escaped")], runbook="funds-escaping"),
         panel("Records written", "Of recommendations, a minute.", [(f"60 * sum by (status) (rate(usdt_flow_freeze_recommendations_total{{{INSTANCE}}}[$__rate_interval]))", "{{status}}")]),
         panel("Books that do not balance", "Anything but 0 has stopped the service.", [(level("conservation_failures_total", "chain", "sum"), "{{chain}}")], limits=[(RED, 1)], runbook="conservation-violated"),
     ]
-    return dashboard("usdt-flow-tracing", "usdt-flow: tracing and freezing", "What moves, where it is, and what was caught.", [("Now", head), ("Alerts", alerts), ("Tainted units", taint), ("Freezing", freezing)])
+    pending = ',status=~"submitted|confirmed"'
+    windows = [
+        panel("Freeze windows that are open", "Accounts whose freeze was submitted and is not executed: whoever reads the chain knows.", [(owned("freeze_recommendations", "chain", pending), "{{chain}}")], runbook="funds-escaping"),
+        panel("Units in open windows", "What the submitted freezes would catch.", [(usdt(owned("freeze_recommended_units", "chain", pending)), "{{chain}}")], unit="suffix: USDT", runbook="funds-escaping"),
+        panel("Escapes", "Accounts that were emptied before they were frozen, a minute.", [(f"60 * sum by (instance) (rate(usdt_flow_freeze_recommendations_total{{{INSTANCE},status=\"escaped\"}}[$__rate_interval]))", "{{instance}}")], runbook="funds-escaping"),
+        panel("From the first tainted arrival", "Block time to be recommended, submitted, frozen, on average since the start of the process.", [(f"sum(usdt_flow_freeze_{step}_seconds_sum{{{INSTANCE}}}) / clamp_min(sum(usdt_flow_freeze_{step}_seconds_count{{{INSTANCE}}}), 1)", step) for step in ("recommended", "submitted", "frozen")], unit="s", runbook="freeze-unanswered"),
+    ]
+    worth = [
+        panel("What the open recommendations are worth", "Claimed, expected to be there after the usual lag, and clean units that would be frozen with them.", [(usdt(owned("freeze_worth_units", "worth")), "{{worth}}")], unit="suffix: USDT"),
+        panel("Of what is claimed, expected to be there", "Low: it will be too late for much of it.", [(owned("freeze_worth_units", "chain", ',worth="expected"') + " / (" + owned("freeze_worth_units", "chain", ',worth="claimed"') + " > 0)", "{{chain}}")], unit="percentunit"),
+        panel("Accounts to freeze for nine tenths", "The fewest whose freeze is expected to catch as much.", [(owned("freeze_set_accounts", "chain"), "{{chain}}")]),
+    ]
+    return dashboard("usdt-flow-tracing", "usdt-flow: tracing and freezing", "What moves, where it is, and what was caught.", [("Now", head), ("Alerts", alerts), ("Tainted units", taint), ("Freezing", freezing), ("Freeze windows", windows), ("What to freeze now", worth)])
 
 
 def main():

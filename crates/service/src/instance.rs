@@ -13,6 +13,7 @@ use flow_core::Chain;
 
 use crate::config::{Config, InputConfig};
 use crate::follow::{Checkpoints, Duties, Ended, FollowError, Follower, Shared, Until};
+use crate::history::FileArchive;
 use crate::http::Health;
 use crate::kafka::{KafkaLog, Membership, MissingTopic, Refused};
 use crate::knowledge::{Knowledge, Watch};
@@ -127,6 +128,10 @@ fn follow(
 ) -> anyhow::Result<Option<Ended>> {
     let (config, chain) = (shared.config, input.chain);
     let files = &config.knowledge;
+    if let Some(dir) = &config.history.dir {
+        // Later it would be tried for ever, as if a disk had failed that may come back.
+        FileArchive::probe(&dir.join(chain.name()))?;
+    }
     let mut follower = Follower {
         shared,
         input,

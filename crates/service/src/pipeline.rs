@@ -273,7 +273,9 @@ impl Pipeline {
     /// accounts and recommendations.
     pub fn sum(&self, chain: Chain) {
         self.metrics.chain(chain).summed(chain, &self.engine.sums());
-        self.metrics.desk().stands(chain, &self.engine.desk_totals(chain));
+        let desk = self.metrics.desk();
+        desk.stands(chain, &self.engine.desk_totals(chain));
+        desk.could_freeze(chain, &self.engine.freeze_ranks());
     }
 
     fn apply(

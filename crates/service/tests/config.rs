@@ -112,7 +112,7 @@ fn every_problem_is_told_not_the_first_alone() {
     let found = problems(
         "[kafka]\nbootstrap_servers = \"localhost\"\nsecurity_protocol = \"tls\"\n\
          [engine]\npolicy = \"fair\"\nthresholds_units = [2, 1]\nalert_min_units = -1\n\
-         [commit]\nmax_records = 0\n[http]\nlisten = \"here\"\n[log]\nformat = \"xml\"\n",
+         [commit]\nmax_records = 0\n[http]\nmetrics_listen = \"here\"\nhealth_listen = \"\"\n[log]\nformat = \"xml\"\n",
     );
     let keys = [
         "engine.alert_min_units",
@@ -121,13 +121,23 @@ fn every_problem_is_told_not_the_first_alone() {
         "kafka.bootstrap_servers",
         "engine.policy",
         "engine.thresholds_units",
-        "http.listen",
+        "http.metrics_listen",
+        "http.health_listen",
         "log.format",
     ];
     assert_eq!(found.len(), keys.len(), "{found:#?}");
     for key in keys {
         assert!(found.iter().any(|problem| problem.contains(key)), "{key} in {found:#?}");
     }
+}
+
+#[test]
+fn two_listeners_have_two_addresses() {
+    let found = problems("[http]\nmetrics_listen = \"[::1]:1\"\nhealth_listen = \"[::1]:1\"\n");
+    assert!(
+        found.iter().any(|problem| problem.contains("http.health_listen: [::1]:1 is")),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -159,7 +169,7 @@ fn the_later_layer_wins_and_says_so() {
     assert_eq!(origin("kafka.group_id"), "environment USDT_FLOW_KAFKA_GROUP_ID");
     assert_eq!(origin("kafka.transactional_id"), "default, from kafka.group_id");
     assert_eq!(origin("log.level"), "flag --log-level");
-    assert_eq!(origin("http.listen"), "default");
+    assert_eq!(origin("http.metrics_listen"), "default");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Setup<'_> {
     }
 
     /// Writes configuration, cases and labels to a folder.
-    fn write(&self, folder: &Path, listen: SocketAddr) -> anyhow::Result<PathBuf> {
+    fn write(&self, folder: &Path, listen: Listen) -> anyhow::Result<PathBuf> {
         let cases: Vec<String> = self.cases.iter().map(case_file::case_to_json).collect();
         std::fs::write(folder.join("cases.json"), format!("[{}]", cases.join(",")))?;
         std::fs::write(folder.join("labels.csv"), labels_csv(self.labels)?)?;
@@ -73,7 +73,10 @@ impl Setup<'_> {
             },
             "output": {"topic_prefix": self.prefix},
             "checkpoint": {"url": folder.join("state")},
-            "http": {"listen": listen.to_string()},
+            "http": {
+                "metrics_listen": listen.metrics.to_string(),
+                "health_listen": listen.health.to_string(),
+            },
         });
         config["input"][self.format.chain().name()] = json!({"topics": [topic]});
         let path = folder.join("usdt-flow.toml");
@@ -100,11 +103,18 @@ pub(super) struct Used {
     pub(super) peak_memory_bytes: Option<u64>,
 }
 
+/// Where a service listens.
+#[derive(Clone, Copy, Debug)]
+struct Listen {
+    metrics: SocketAddr,
+    health: SocketAddr,
+}
+
 /// A service under way. Dropping it ends it at once.
 pub(super) struct Service {
     child: Child,
     chain: Chain,
-    listen: SocketAddr,
+    listen: Listen,
     folder: tempfile::TempDir,
     cpu_before: Option<Duration>,
     peak_memory_bytes: Option<u64>,
@@ -118,7 +128,8 @@ impl Service {
     pub(super) fn start(setup: &Setup<'_>, flags: &[&str]) -> anyhow::Result<Service> {
         let folder = tempfile::tempdir().context("cannot make a folder for the configuration")?;
         // Free now, and hardly taken by another within the milliseconds until it is used.
-        let listen = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr();
+        let listen = Listen { metrics: free()?, health: free()? };
         let config = setup.write(folder.path(), listen).context("cannot write a configuration")?;
         let log = std::fs::File::create(folder.path().join("log"))?;
         let mut command = Command::new(std::env::current_exe()?);
@@ -145,7 +156,9 @@ impl Service {
     /// If it ends instead, or takes too long.
     pub(super) fn wait_until_ready(&mut self, stop: &Stop) -> anyhow::Result<()> {
         let began = Instant::now();
-        while !self.get("/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+        while !get(self.listen.health, "/readyz")
+            .is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+        {
             stop.check()?;
             self.ensure_alive()?;
             ensure!(began.elapsed() < PATIENCE, "the service was not ready in {PATIENCE:?}");
@@ -155,12 +168,19 @@ impl Service {
     }
 
     /// Records read so far; `None` while nothing answers.
-    pub(super) fn records_consumed(&mut self) -> Option<u64> {
-        let peak = peak_memory_bytes(self.child.id());
-        self.peak_memory_bytes = self.peak_memory_bytes.max(peak);
+    pub(super) fn records_consumed(&self) -> Option<u64> {
         let series =
             format!("usdt_flow_records_consumed_total{{chain=\"{}\"}} ", self.chain.name());
-        self.get("/metrics")?.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
+        get(self.listen.metrics, "/metrics")?
+            .lines()
+            .find_map(|line| line.strip_prefix(&series)?.parse().ok())
+    }
+
+    /// Looks at how much memory was resident at most: once it has ended, nothing
+    /// tells.
+    pub(super) fn note_memory(&mut self) {
+        let peak = peak_memory_bytes(self.child.id());
+        self.peak_memory_bytes = self.peak_memory_bytes.max(peak);
     }
 
     /// Resident memory now.
@@ -211,23 +231,22 @@ impl Service {
         let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
         anyhow::anyhow!("{}", last.join("\n")).context(format!("the service ended with {status}"))
     }
+}
 
-    /// The whole answer to a request.
-    fn get(&self, path: &str) -> Option<String> {
-        let ask = || -> anyhow::Result<String> {
-            let mut stream = TcpStream::connect_timeout(&self.listen, ANSWER_MAX)?;
-            stream.set_read_timeout(Some(ANSWER_MAX))?;
-            let host = self.listen;
-            write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            if answer.is_empty() {
-                bail!("no answer");
-            }
-            Ok(answer)
-        };
-        ask().ok()
-    }
+/// The whole answer to a request.
+fn get(host: SocketAddr, path: &str) -> Option<String> {
+    let ask = || -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&host, ANSWER_MAX)?;
+        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        if answer.is_empty() {
+            bail!("no answer");
+        }
+        Ok(answer)
+    };
+    ask().ok()
 }
 
 impl Drop for Service {

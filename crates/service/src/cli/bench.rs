@@ -19,7 +19,7 @@ Examples:
 One partition is filled with invented transfers, always the same ones, and then read in turn
   bare       by a consumer that only counts, set up as the service's own
   usdt-flow  by the service, which follows the crimes among them exactly once (run --until-end)
-The rate of the service is the slope of usdt_flow_records_consumed_total, asked for every 50 ms,
+The rate of the service is the slope of usdt_flow_records_consumed_total, asked for every --scrape-ms,
 so joining the group and leaving it are told apart from it. With --poisoned-percent N so many
 further records cannot be read; the service must have each in its dead-letter topic. All topics are new and are deleted at
 the end, also after Ctrl-C. Run it where nothing else runs, and look at the load that it tells.")]
@@ -86,6 +86,9 @@ pub struct ThroughputArgs {
     /// Further records that cannot be read, as a share of those that can
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100))]
     pub poisoned_percent: u64,
+    /// How often the metrics of the service are asked for; Prometheus does so each 15000
+    #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    pub scrape_ms: u64,
     /// How many times each reader reads them
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub runs: u32,

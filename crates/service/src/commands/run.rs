@@ -36,10 +36,11 @@ pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     metrics.limit_memory(config.limits.memory_max_bytes);
     let health = Health::of(config.inputs.iter().map(|input| input.chain));
-    let server = http::serve(config.http.listen, Arc::clone(&metrics), Arc::clone(&health))?;
+    let server = http::serve(&config.http, Arc::clone(&metrics), Arc::clone(&health))?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        http = %server.local_addr(),
+        metrics = %server.metrics_addr(),
+        health = %server.health_addr(),
         brokers = config.kafka.bootstrap_servers,
         cases = known.cases.len(),
         labels = known.labels.len(),
@@ -48,10 +49,11 @@ pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(Arc::clone(&stop))?;
     // A broker that is away may come back; one that refuses us will not change its mind.
-    if let Err(error) = kafka::reach(&config.kafka, HELLO_MAX)
-        && error.chain().any(|cause| cause.is::<Refused>() || cause.is::<TlsFailed>())
-    {
-        return Err(error);
+    if let Err(error) = kafka::reach(&config.kafka, HELLO_MAX) {
+        if error.chain().any(|cause| cause.is::<Refused>() || cause.is::<TlsFailed>()) {
+            return Err(error);
+        }
+        tracing::warn!(hint = crate::report::hint(&error), "{error:#}; trying on until it answers");
     }
     let started = Instant::now();
     let instance = Instance {

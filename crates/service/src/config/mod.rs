@@ -179,8 +179,10 @@ pub struct CommitConfig {
 /// `[http]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// The address listened on.
-    pub listen: SocketAddr,
+    /// Where `/metrics` is told.
+    pub metrics_listen: SocketAddr,
+    /// Where `/healthz` and `/readyz` are told.
+    pub health_listen: SocketAddr,
     /// How long metrics are still told after a broken invariant has ended the
     /// followers, so that somebody is paged.
     pub linger: Duration,

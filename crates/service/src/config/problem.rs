@@ -172,12 +172,12 @@ mod tests {
 
     #[test]
     fn a_problem_names_origin_key_and_remedy() {
-        let problem = Problem::of("http.listen", "not an address")
+        let problem = Problem::of("http.metrics_listen", "not an address")
             .at(Origin::File(Path::new("a.toml").into(), 7))
             .hint("write 127.0.0.1:9464");
         assert_eq!(
             problem.to_string(),
-            "a.toml:7: http.listen: not an address\n      write 127.0.0.1:9464"
+            "a.toml:7: http.metrics_listen: not an address\n      write 127.0.0.1:9464"
         );
     }
 }

@@ -21,6 +21,16 @@ pub struct FileArchive {
 }
 
 impl FileArchive {
+    /// Makes the folder if need be, and looks whether it may be used.
+    ///
+    /// # Errors
+    /// If it cannot be made or read, or holds anything but a history.
+    pub fn probe(dir: &Path) -> anyhow::Result<()> {
+        let failed = || format!("cannot use the history folder {}", dir.display());
+        std::fs::create_dir_all(dir).explain(failed(), FOLDER_HINT)?;
+        list(dir).map(drop)
+    }
+
     /// Makes the folder if need be, locks it, and deletes the history of an
     /// earlier run.
     ///
@@ -28,8 +38,7 @@ impl FileArchive {
     /// If another process writes it, or it holds anything but a history.
     pub fn create(dir: &Path) -> anyhow::Result<FileArchive> {
         let failed = || format!("cannot use the history folder {}", dir.display());
-        std::fs::create_dir_all(dir).explain(failed(), FOLDER_HINT)?;
-        list(dir)?;
+        FileArchive::probe(dir)?;
         let lock = lock(dir)?;
         for (path, entry) in list(dir)? {
             if entry != Entry::Lock {
@@ -57,9 +66,7 @@ impl FileArchive {
         segments: &[SegmentKey],
         fetch: &mut dyn FnMut(usize) -> anyhow::Result<Vec<u8>>,
     ) -> anyhow::Result<(FileArchive, Vec<Arc<dyn Image>>)> {
-        let failed = || format!("cannot use the history folder {}", dir.display());
-        std::fs::create_dir_all(dir).explain(failed(), FOLDER_HINT)?;
-        list(dir)?;
+        FileArchive::probe(dir)?;
         let mut archive = FileArchive { dir: dir.to_owned(), _lock: lock(dir)? };
         for (path, entry) in list(dir)? {
             let kept = match entry {

@@ -227,6 +227,12 @@ Freezing {
     FREEZE_OUTCOMES: "freeze_units", "base units",
         "Tainted units that were recommended, caught by a freeze, or left before",
         "`escaped` rising faster than `caught`: freezes come too late";
+    FREEZE_WORTH: "freeze_worth_units", "base units",
+        "What the recommendations that can still be acted on are worth: units claimed, units expected to be there after the usual lag, and clean units that would be frozen with them",
+        "`expected` far below `claimed`: it will be too late for much of it. `clean` far above `claimed`: most of what would be frozen is others'";
+    FREEZE_SET: "freeze_set_accounts", "accounts",
+        "The fewest accounts whose freeze is expected to catch nine tenths of all that is",
+        "Growing while `claimed` stays: the units are spread, which buys them time";
     FREEZE_RECOMMENDED: "freeze_recommended_seconds", "seconds",
         "Block time from the first tainted arrival to the recommendation",
         "Far above `freeze_rest_seconds`: funds rest late, or cases come late";

@@ -11,7 +11,7 @@ use super::family::Registered;
 const HEAD: &str = "\
 # Metrics
 
-What `/metrics` tells, in the text format of Prometheus, at `http.listen` (127.0.0.1:9464 unless set).
+What `/metrics` tells, in the text format of Prometheus, at `http.metrics_listen` (127.0.0.1:9464 unless set).
 This page is made by `usdt-flow metrics` from what the service registers, and a test compares the two.
 
 The number to page on is `usdt_flow_watermark_lag_seconds`: now less the time of the last block applied.
@@ -129,8 +129,8 @@ mod tests {
                 let known =
                     ["chain", "kind", "queue", "reason", "risk_level", "rule", "stage", "state"];
                 let known = known.contains(&name.as_str());
-                let known =
-                    known || ["format", "outcome", "status", "version"].contains(&name.as_str());
+                let others = ["format", "outcome", "status", "version", "worth"];
+                let known = known || others.contains(&name.as_str());
                 assert!(known, "{} has the label {name}", family.name());
             }
         }

@@ -111,7 +111,7 @@ fn a_standby_takes_over_and_nothing_is_lost_or_doubled() {
     let mut second = service.start();
     second.wait_until_ready();
     let records = contract_events(&slice());
-    let feed = Feed::start(&broker, &service.topic("contractevent"), &records, 25_000);
+    let feed = Feed::start(&broker, &service.topic("contractevent"), &records, 15_000);
     let receipts = "usdt_flow_alerts_total{risk_level=\"High\",rule=\"first_receipt\"} ";
     first.wait_for_metric(receipts, 14);
     let killed = Instant::now();
@@ -144,7 +144,7 @@ fn an_owner_that_hangs_and_wakes_is_not_heard() {
     let mut second = service.start();
     second.wait_until_ready();
     let records = contract_events(&slice());
-    let feed = Feed::start(&broker, &service.topic("contractevent"), &records, 25_000);
+    let feed = Feed::start(&broker, &service.topic("contractevent"), &records, 15_000);
     broker.wait_for_records(&service.topic("alerts.v1"), 50);
     first.signal("STOP");
     second.wait_for_metric("usdt_flow_owner{chain=\"tron\"} ", 1);

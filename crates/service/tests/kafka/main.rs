@@ -8,10 +8,10 @@
 
 mod bench;
 mod broker;
+mod drill;
 mod faults;
 mod late;
 mod outage;
-mod paged;
 mod prometheus;
 mod reorg;
 mod secure;

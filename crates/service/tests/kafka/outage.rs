@@ -44,15 +44,15 @@ impl OwnBroker {
         Some(OwnBroker { dir, broker: Broker { servers } })
     }
 
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         script("stop", self.dir.path());
     }
 
-    fn start_again(&self) {
+    pub(crate) fn start_again(&self) {
         assert_eq!(script("start", self.dir.path()), self.broker.servers);
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = std::fs::read_to_string(self.dir.path().join("kafka.pid")).unwrap();
         let sent = Command::new("kill").args([&format!("-{name}"), pid.trim()]).status().unwrap();
         assert!(sent.success());
@@ -102,14 +102,14 @@ fn a_broker_that_restarts_and_one_that_stands_still_lose_and_double_nothing() {
     let (topic, records) = (service.topic("contractevent"), contract_events(&slice()));
     let (first, second) = records.split_at(records.len() / 2);
 
-    let feed = Feed::start(&own.broker, &topic, first, 10_000);
+    let feed = Feed::start(&own.broker, &topic, first, 6_000);
     running.wait_for_metric("usdt_flow_commits_total ", 10);
     own.stop();
     std::thread::sleep(Duration::from_secs(2));
     own.start_again();
     feed.finish();
 
-    let feed = Feed::start(&own.broker, &topic, second, 15_000);
+    let feed = Feed::start(&own.broker, &topic, second, 12_000);
     let group = service.group();
     own.broker.wait_until_committed(&group, &topic, first.len() + 500);
     own.signal("STOP");
@@ -177,7 +177,7 @@ fn a_slow_sink_holds_the_input_back_and_memory_below_its_ceiling() {
 }
 
 /// Leaves no byte free there, until the filler is deleted.
-fn fill(disk: &Path) -> PathBuf {
+pub(crate) fn fill(disk: &Path) -> PathBuf {
     let (path, zeros) = (disk.join("filler"), vec![0; 64 * 1024]);
     let mut file = std::fs::File::create(&path).unwrap();
     while file.write_all(&zeros).is_ok() {}

@@ -69,12 +69,14 @@ impl Running {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    /// Prometheus over these targets, each second, with these files of rules.
+    /// Prometheus over these targets, each half second, with these files of rules;
+    /// its alerts tell the scene.
     pub(crate) fn prometheus(
         programs: &Path,
         targets: &[String],
         rules: &[String],
         alertmanager: Option<&str>,
+        scene: &str,
     ) -> Running {
         let folder = tempfile::tempdir().unwrap();
         let managers = alertmanager.map_or(String::new(), |address| {
@@ -83,7 +85,7 @@ impl Running {
             )
         });
         let config = format!(
-            "global: {{scrape_interval: 500ms, evaluation_interval: 500ms, external_labels: {{runbooks: docs}}}}\n\
+            "global: {{scrape_interval: 500ms, evaluation_interval: 500ms, external_labels: {{runbooks: docs, scene: {scene:?}}}}}\n\
              rule_files: {rules:?}\n{managers}\
              scrape_configs:\n  - job_name: usdt-flow\n    static_configs: [{{targets: {targets:?}}}]\n"
         );
@@ -137,7 +139,7 @@ impl Drop for Running {
 }
 
 /// Status and body; status 0 while nothing answers.
-fn get(address: &str, path: &str) -> (u16, String) {
+pub(crate) fn get(address: &str, path: &str) -> (u16, String) {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;

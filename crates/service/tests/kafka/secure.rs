@@ -15,6 +15,9 @@ use crate::{CASES, contract_events, slice};
 
 const PASSWORD: &str = "correct horse";
 
+/// Of the service, before and after it is changed.
+const SECRETS: [&str; 2] = ["service-secret", "service-secret-2"];
+
 /// Certificates of one authority: `secure` is good, `expired` has expired.
 fn certificates(folder: &Path) {
     let openssl = |arguments: &str| {
@@ -46,7 +49,7 @@ impl SecureBroker {
     fn start() -> Option<SecureBroker> {
         let folder = tempfile::tempdir().unwrap();
         certificates(folder.path());
-        let users = format!("service {}\nreader reader-secret\n", "service-secret");
+        let users = format!("service {}\nreader reader-secret\n", SECRETS[0]);
         std::fs::write(folder.path().join("users"), users).unwrap();
         let own = OwnBroker::start_with(&["--secure", folder.path().to_str().unwrap()])?;
         Some(SecureBroker { own, folder })
@@ -99,7 +102,7 @@ fn the_way_to_the_brokers_is_protected_and_each_refusal_says_what_to_do() {
     let mut service = Service::new(&broker.own.broker, &folder, "secure");
     service.tron(&["events"]).create_topics();
     broker.own.broker.produce(&service.topic("events"), &contract_events(&slice()));
-    service.secure(&broker.at("secure"), &broker.ca(), "service", "service-secret");
+    service.secure(&broker.at("secure"), &broker.ca(), "service", SECRETS[0]);
 
     // Nothing is granted yet.
     let text = service.run_and_fail();
@@ -154,8 +157,37 @@ fn the_way_to_the_brokers_is_protected_and_each_refusal_says_what_to_do() {
     let refused = broker.refused("reader", "reader-secret", &freezes);
     assert_eq!(refused, Some(RDKafkaErrorCode::TopicAuthorizationFailed));
 
+    a_new_password(&broker, &mut service);
     wrong_password_and_certificate(&broker, &mut service);
     the_doctor(&broker, &mut service);
+}
+
+/// As docs/operations.md tells to rotate it.
+fn a_new_password(broker: &SecureBroker, service: &mut Service<'_>) {
+    let mut running = service.start();
+    running.wait_until_ready();
+    let scram = format!("SCRAM-SHA-512=[password={}]", SECRETS[1]);
+    let changed = Command::new("bash")
+        .args([SCRIPT, "tool", "configs", "--bootstrap-server", &broker.own.broker.servers])
+        .args(["--alter", "--entity-type", "users", "--entity-name", "service"])
+        .args(["--add-config", &scram])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(changed.status.success(), "{}", String::from_utf8_lossy(&changed.stderr));
+    // What is connected stays so; what starts needs the new one.
+    let text = service.run_and_fail();
+    assert!(text.contains("do not accept name and password"), "{text}");
+    let (topic, group) = (service.topic("events"), service.group());
+    let committed = broker.own.broker.committed(&group, &topic);
+    broker.own.broker.produce(&topic, &["{"]);
+    broker.own.broker.wait_until_committed(&group, &topic, committed + 1);
+    let (status, log) = running.terminate();
+    assert!(status.success(), "{log}");
+    service.secure(&broker.at("secure"), &broker.ca(), "service", SECRETS[1]);
+    let mut running = service.start();
+    running.wait_until_ready();
+    assert!(running.terminate().0.success());
 }
 
 fn wrong_password_and_certificate(broker: &SecureBroker, service: &mut Service<'_>) {
@@ -165,14 +197,14 @@ fn wrong_password_and_certificate(broker: &SecureBroker, service: &mut Service<'
     assert!(text.contains("kafka.sasl_password_file"), "{text}");
     assert!(!text.contains(PASSWORD), "{text}");
 
-    service.secure(&broker.at("expired"), &broker.ca(), "service", "service-secret");
+    service.secure(&broker.at("expired"), &broker.ca(), "service", SECRETS[1]);
     let text = service.run_and_fail();
     assert!(text.contains("certificate expired"), "{text}");
     assert!(text.contains("renew it on the broker"), "{text}");
 
     // Another certificate than the one that signed the broker's.
     let stranger = broker.folder.path().join("expired.crt");
-    service.secure(&broker.at("secure"), &stranger, "service", "service-secret");
+    service.secure(&broker.at("secure"), &stranger, "service", SECRETS[1]);
     let text = service.run_and_fail();
     assert!(text.contains("kafka.ssl_ca_file"), "{text}");
 }
@@ -197,7 +229,7 @@ fn the_doctor(broker: &SecureBroker, service: &mut Service<'_>) {
         (done.status.code(), String::from_utf8(done.stdout).unwrap())
     };
     let group = service.group();
-    service.secure(&broker.at("secure"), &broker.ca(), "service", "service-secret");
+    service.secure(&broker.at("secure"), &broker.ca(), "service", SECRETS[1]);
     let (status, table) = doctor(service, &group);
     assert_eq!(status, Some(0), "{table}");
     assert!(table.contains("sasl_ssl") && table.contains("java-tron 200"), "{table}");
@@ -220,7 +252,7 @@ fn the_doctor(broker: &SecureBroker, service: &mut Service<'_>) {
     assert!(failed(&format!("right to write {alerts}")), "{table}");
     assert!(table.contains("→ grant the right"), "{table}");
 
-    service.secure("127.0.0.1:1", &broker.ca(), "service", "service-secret");
+    service.secure("127.0.0.1:1", &broker.ca(), "service", SECRETS[1]);
     let (status, table) = doctor(service, &group);
     assert_eq!(status, Some(1), "{table}");
     assert!(table.contains("no answer from Kafka"), "{table}");

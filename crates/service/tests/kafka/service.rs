@@ -1,13 +1,14 @@
 //! The real binary: its configuration, its life, its outputs.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::broker::Broker;
+use crate::prometheus::free_port;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -89,6 +90,7 @@ pub(crate) struct Service<'a> {
     inputs: String,
     settings: String,
     instance: Option<String>,
+    listen: Option<Listen>,
     state: Option<PathBuf>,
     /// Address, lines of `[kafka]`, password.
     security: Option<(String, String, String)>,
@@ -108,6 +110,7 @@ impl<'a> Service<'a> {
             inputs,
             settings,
             instance: None,
+            listen: None,
             state: None,
             security: None,
             out,
@@ -147,6 +150,26 @@ impl<'a> Service<'a> {
     /// Names the instance, so that the group knows it again.
     pub(crate) fn instance(&mut self, id: &str) {
         self.instance = Some(id.to_owned());
+    }
+
+    /// Has each process listen where the one before did.
+    pub(crate) fn keep_addresses(&mut self) {
+        self.listen = Some(Listen::free());
+    }
+
+    /// Another instance of it, elsewhere.
+    pub(crate) fn another(&self) -> Service<'a> {
+        Service {
+            prefix: self.prefix.clone(),
+            inputs: self.inputs.clone(),
+            settings: self.settings.clone(),
+            instance: self.instance.clone(),
+            listen: Some(Listen::free()),
+            state: Some(self.state()),
+            security: self.security.clone(),
+            out: tempfile::tempdir().unwrap(),
+            ..*self
+        }
     }
 
     /// Adds to the configuration.
@@ -222,11 +245,14 @@ impl<'a> Service<'a> {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
-    fn command(&self, listen: &str) -> Command {
+    fn command(&self, listen: &Listen) -> Command {
         let mut command = binary();
         command.arg("run").arg("--config").arg(self.config());
-        command.arg("--set").arg(format!("http.listen={listen}"));
-        command.arg("--set").arg("http.linger_seconds=0");
+        command.arg("--set").arg(format!("http.metrics_listen={}", listen.metrics));
+        command.arg("--set").arg(format!("http.health_listen={}", listen.health));
+        if !self.settings.contains("linger_seconds") {
+            command.arg("--set").arg("http.linger_seconds=0");
+        }
         if let Some(id) = &self.instance {
             command.arg("--set").arg(format!("kafka.instance_id={id}"));
         }
@@ -238,14 +264,14 @@ impl<'a> Service<'a> {
     }
 
     pub(crate) fn run_until_end(&self) {
-        let mut command = self.command("127.0.0.1:0");
+        let mut command = self.command(&Listen::anywhere());
         let done = command.arg("--until-end").arg("--out").arg(self.out.path()).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// Runs to its failure and returns what it said.
     pub(crate) fn run_and_fail(&self) -> String {
-        let done = self.command("127.0.0.1:0").output().unwrap();
+        let done = self.command(&Listen::anywhere()).output().unwrap();
         assert_eq!(done.status.code(), Some(1));
         String::from_utf8(done.stderr).unwrap()
     }
@@ -262,9 +288,8 @@ impl<'a> Service<'a> {
         })
     }
 
-    fn start_with(&self, prepare: impl FnOnce(&mut Command)) -> Running {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let listen = format!("127.0.0.1:{port}");
+    pub(crate) fn start_with(&self, prepare: impl FnOnce(&mut Command)) -> Running {
+        let listen = self.listen.clone().unwrap_or_else(Listen::free);
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut command = self.command(&listen);
         command.stderr(log.reopen().unwrap());
@@ -314,24 +339,45 @@ impl<'a> Service<'a> {
     }
 }
 
+/// Where a service listens.
+#[derive(Clone)]
+pub(crate) struct Listen {
+    metrics: String,
+    health: String,
+}
+
+impl Listen {
+    fn anywhere() -> Listen {
+        let any = "127.0.0.1:0".to_owned();
+        Listen { metrics: any.clone(), health: any }
+    }
+
+    /// Ports that are free now.
+    fn free() -> Listen {
+        let free = || format!("127.0.0.1:{}", free_port());
+        Listen { metrics: free(), health: free() }
+    }
+}
+
 /// A service under way.
 pub(crate) struct Running {
     child: Child,
-    listen: String,
+    listen: Listen,
     log: tempfile::NamedTempFile,
 }
 
 impl Running {
-    /// Where it listens.
+    /// Where it tells its metrics.
     pub(crate) fn address(&self) -> &str {
-        &self.listen
+        &self.listen.metrics
     }
 
     /// Status and body of a request; status 0 while nothing answers.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let ask = || -> std::io::Result<String> {
-            let mut stream = TcpStream::connect(&self.listen)?;
-            let host = &self.listen;
+            let Listen { metrics, health } = &self.listen;
+            let host = if path == "/metrics" { metrics } else { health };
+            let mut stream = TcpStream::connect(host)?;
             write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer)?;
@@ -376,6 +422,13 @@ impl Running {
             std::thread::sleep(Duration::from_millis(5));
         }
         false
+    }
+
+    /// Waits until the process ends by itself.
+    pub(crate) fn wait_for_its_end(&mut self) -> ExitStatus {
+        let ended = self.dies_within(PATIENCE);
+        assert!(ended, "it never ended: {}", self.log());
+        self.child.wait().unwrap()
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -39,7 +39,7 @@ fn every_expression_of_dashboards_and_rules_has_values_over_a_real_run() {
     let targets = [slice_running.address().to_owned(), theft_running.address().to_owned()];
     let rules = ["recording", "alerts", "standby"];
     let rules = rules.map(|name| format!("{DEPLOY}/prometheus/rules/usdt-flow-{name}.yml"));
-    let prometheus = Running::prometheus(&programs, &targets, &rules, None);
+    let prometheus = Running::prometheus(&programs, &targets, &rules, None, "watched");
 
     let of = |chain: Chain, records: fn(&flow_core::Block) -> Vec<String>| -> Vec<String> {
         let blocks = story.blocks.iter().filter(|block| block.chain == chain);
@@ -143,7 +143,7 @@ fn alerts_and_recordings(prometheus: &Running) {
             );
         }
     }
-    assert!(alerts >= 19, "{alerts} alerts");
+    assert!(alerts >= 20, "{alerts} alerts");
 }
 
 /// promtool finds nothing to say of the exposition, and no label names an
@@ -185,6 +185,7 @@ fn what_is_exposed(programs: &std::path::Path, answer: &str) {
         "state",
         "status",
         "version",
+        "worth",
     ];
     assert_eq!(labels.into_iter().collect::<Vec<_>>(), known);
 }

@@ -179,6 +179,6 @@ fn wait_for_alerts(
         std::thread::sleep(LOOK_PAUSE);
     }
     // One last look at its memory.
-    service.records_consumed();
+    service.note_memory();
     Ok(())
 }

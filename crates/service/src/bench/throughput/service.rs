@@ -14,8 +14,8 @@ use super::super::stop::Stop;
 use super::fill::Filled;
 use crate::cli::ThroughputArgs;
 
-/// The pause between two looks at the counter of records.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// The pause between two looks at whether it has ended.
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
 
 /// How fast the service was.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -62,10 +62,16 @@ pub(super) fn drain(
     let began = Instant::now();
     let mut service = Service::start(&setup, &["--until-end"])?;
     let mut drain = Drain::default();
+    let scrape_pause = Duration::from_millis(args.scrape_ms);
+    let mut scrape_due = Duration::ZERO;
     while !service.has_ended()? {
         stop.check()?;
-        if let Some(count) = service.records_consumed() {
-            drain.seen(began.elapsed(), count);
+        service.note_memory();
+        if began.elapsed() >= scrape_due {
+            scrape_due = began.elapsed() + scrape_pause;
+            if let Some(count) = service.records_consumed() {
+                drain.seen(began.elapsed(), count);
+            }
         }
         std::thread::sleep(LOOK_PAUSE);
     }

@@ -120,15 +120,27 @@ impl Checks<'_> {
     }
 
     fn http(&mut self) -> Option<HttpConfig> {
-        let key = "http.listen";
+        let linger = Duration::from_secs(self.number("http.linger_seconds"));
+        let metrics_listen = self.address("http.metrics_listen");
+        let health_listen = self.address("http.health_listen");
+        if metrics_listen == health_listen
+            && let Some(address) = metrics_listen.filter(|address| address.port() != 0)
+        {
+            let message = format!("{address} is that of http.metrics_listen too");
+            self.problem("http.health_listen", message, "give each a port of its own");
+        }
+        let (metrics_listen, health_listen) = (metrics_listen?, health_listen?);
+        Some(HttpConfig { metrics_listen, health_listen, linger })
+    }
+
+    fn address(&mut self, key: &str) -> Option<SocketAddr> {
         let text = self.text(key);
-        let listen = text.parse::<SocketAddr>().ok();
-        if listen.is_none() {
+        let address = text.parse::<SocketAddr>().ok();
+        if address.is_none() {
             let message = format!("{text:?} is not an IP address with a port");
             self.problem(key, message, "for example \"127.0.0.1:9464\" or \"[::1]:9464\"");
         }
-        let linger = Duration::from_secs(self.number("http.linger_seconds"));
-        listen.map(|listen| HttpConfig { listen, linger })
+        address
     }
 
     fn log(&mut self) -> Option<LogConfig> {
