@@ -15,7 +15,7 @@ use crate::config::{Config, InputConfig};
 use crate::follow::{Checkpoints, Duties, Ended, FollowError, Follower, Shared, Until};
 use crate::history::FileArchive;
 use crate::http::Health;
-use crate::kafka::{KafkaLog, Membership, MissingTopic, Refused};
+use crate::kafka::{self, KafkaLog, Membership, MissingTopic, Refused, TlsFailed};
 use crate::knowledge::{Knowledge, Watch};
 use crate::metrics::Metrics;
 
@@ -106,6 +106,12 @@ fn be_member(
             Ok(membership) => break membership,
             Err(error) if error.chain().any(is_lasting) => return Err(error),
             Err(error) => {
+                // What the brokers have against us may be told later than the start waits for it.
+                if let Err(told) = kafka::reach(&config.kafka, kafka::HELLO_MAX)
+                    && told.chain().any(is_lasting)
+                {
+                    return Err(told);
+                }
                 tracing::error!(hint = crate::report::hint(&error), "{error:#}; trying again");
                 if !backoff.pause(stop, || ()) {
                     return Ok(());
@@ -117,7 +123,7 @@ fn be_member(
 }
 
 fn is_lasting(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause.is::<MissingTopic>() || cause.is::<Refused>()
+    cause.is::<MissingTopic>() || cause.is::<Refused>() || cause.is::<TlsFailed>()
 }
 
 /// Runs one session after the other until one ends in peace.

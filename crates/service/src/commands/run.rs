@@ -18,9 +18,6 @@ use crate::pipeline::PipelineError;
 use crate::report::Explain;
 use crate::summary::Summary;
 
-/// How long the brokers may take to say that they refuse us.
-const HELLO_MAX: Duration = Duration::from_secs(5);
-
 /// Runs until a signal, or with `--until-end` until the topics are read.
 pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let config = super::load(&args.config, args.flags(), global)?.config;
@@ -49,7 +46,7 @@ pub fn execute(args: &RunArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(Arc::clone(&stop))?;
     // A broker that is away may come back; one that refuses us will not change its mind.
-    if let Err(error) = kafka::reach(&config.kafka, HELLO_MAX) {
+    if let Err(error) = kafka::reach(&config.kafka, kafka::HELLO_MAX) {
         if error.chain().any(|cause| cause.is::<Refused>() || cause.is::<TlsFailed>()) {
             return Err(error);
         }

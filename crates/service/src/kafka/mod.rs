@@ -21,7 +21,7 @@ mod watching;
 pub(crate) use created::wait_until_known;
 pub use log::KafkaLog;
 pub use membership::Membership;
-pub(crate) use reach::reach;
+pub(crate) use reach::{HELLO_MAX, reach};
 pub(crate) use reader::MissingTopic;
 pub use reader::TopicReader;
 pub(crate) use refusal::Refused;

@@ -15,6 +15,9 @@ use super::{refusal, tls};
 use crate::config::KafkaConfig;
 use crate::report::Explain;
 
+/// How long the brokers may take to say that they refuse us.
+pub(crate) const HELLO_MAX: Duration = Duration::from_secs(5);
+
 /// The longest wait for one answer before the reasons are looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
