@@ -66,7 +66,7 @@ kubernetes() {
     "$home/kustomize" build "$overlay" >"$home/built.yaml"
     said=$("$home/python/bin/kubernetes-validate" --strict "$home/built.yaml" 2>&1) || { say "$said"; return 1; }
     # Resources of Strimzi and of the Prometheus operator have no schema here, so they are counted.
-    [[ $(grep -c '^kind: KafkaTopic' "$home/built.yaml") -eq 8 && $(grep -c '^kind: KafkaUser' "$home/built.yaml") -eq 5 ]]
+    [[ $(grep -c '^kind: KafkaTopic' "$home/built.yaml") -eq 9 && $(grep -c '^kind: KafkaUser' "$home/built.yaml") -eq 5 ]]
     # The topic itself, the service, and the freeze desk: nobody else may read recommendations.
     [[ $(grep -c '^ *name: usdt.flow.freeze-recommendations.v1$' "$home/built.yaml") -eq 3 ]]
   done

@@ -7,6 +7,7 @@
 //! The library exists so that tests and benches reach the parts; the binary
 //! calls [`main`] and nothing else.
 
+pub mod audit;
 pub mod bench;
 pub mod checkpoint;
 pub mod cli;
@@ -65,6 +66,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Replay(args) => commands::replay::execute(args, &cli.global),
         Command::Trace(command) => commands::trace::execute(command, &cli.global),
         Command::Case(command) => commands::case::execute(command, &cli.global),
+        Command::Audit(command) => commands::audit::execute(command, &cli.global),
         Command::Verify(args) => commands::verify::execute(args, &cli.global),
         Command::Bench(command) => commands::bench::execute(command, &cli.global),
         Command::Demo(args) => commands::demo::execute(args, &cli.global),

@@ -78,6 +78,7 @@ fn defaults_are_those_of_the_engine() {
     assert_eq!(config.kafka.transactional_id, "usdt-flow");
     assert_eq!(config.output.freezes_topic, "usdt.flow.freeze-recommendations.v1");
     assert_eq!(config.knowledge.cases_topic.as_deref(), Some("usdt.flow.cases.v1"));
+    assert_eq!(config.output.audit_topic, "usdt.flow.audit.v1");
     assert_eq!(config.output.owners_topic, "usdt.flow.owners.v1");
     assert_eq!(config.kafka.instance_id, None);
     assert_eq!(config.limits.memory_max_bytes, None);

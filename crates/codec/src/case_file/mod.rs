@@ -186,28 +186,36 @@ pub fn parse_opening_csv(text: &[u8]) -> Result<Vec<(AccountKey, Amount)>, CaseF
 
 /// Writes a case as [`parse_case`] reads it.
 pub fn case_to_json(case: &Case) -> String {
-    let record = CaseRecord {
+    serde_json::to_string(&case_record(case)).expect("strings and integers are always JSON")
+}
+
+/// The case as files and topics carry it.
+pub fn case_record(case: &Case) -> CaseRecord {
+    CaseRecord {
         id: case.id.clone(),
         title: case.title.clone(),
         category: case.category.clone(),
         sources: case.sources.iter().map(from_source).collect(),
         min_units: Units(case.min_units),
         max_hops: case.max_hops,
-    };
-    serde_json::to_string(&record).expect("strings and integers are always JSON")
+    }
 }
 
 /// Writes a label as [`parse_label`] reads it.
 pub fn label_to_json(label: &Label) -> String {
+    serde_json::to_string(&label_record(label)).expect("strings and booleans are always JSON")
+}
+
+/// The label as files and topics carry it.
+pub fn label_record(label: &Label) -> LabelRecord {
     let AccountKey { chain, address } = label.account;
-    let record = LabelRecord {
+    LabelRecord {
         chain: chain.name().to_owned(),
         address: format(chain, address),
         entity: label.entity.clone(),
         kind: label.kind.clone(),
         stop: label.stop,
-    };
-    serde_json::to_string(&record).expect("strings and booleans are always JSON")
+    }
 }
 
 fn to_case(

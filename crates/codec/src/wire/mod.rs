@@ -9,12 +9,14 @@
 //!
 //! Deliberately absent: topics and partitions, which belong to the shell.
 
+mod audit;
 mod freeze;
 mod read;
 mod record;
 mod schema;
 mod time;
 
+pub use audit::{AUDIT_TYPE, AuditEvent, AuditRecord, audit_message};
 pub use freeze::{
     ActByRecord, ClaimRecord, EscapeRecord, FreezeRecord, NextRecord, SubmissionRecord, WorthRecord,
 };
@@ -39,7 +41,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// A record for a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Partitions and compacts: `chain:address`.
+    /// Partitions and compacts: `chain:address`, or the chain alone.
     pub key: String,
     /// CloudEvents attributes, in a fixed order.
     pub headers: Vec<(&'static str, String)>,

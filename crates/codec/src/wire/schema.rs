@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+use super::audit::AuditRecord;
 use super::freeze::FreezeRecord;
 use super::record::AlertRecord;
 use crate::case_file::{CaseRecord, LabelRecord};
@@ -19,6 +20,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             "freeze-recommendation.json",
             written::<FreezeRecord>("urn:usdt-flow:schema:freeze-recommendation:1"),
         ),
+        ("audit.json", written::<AuditRecord>("urn:usdt-flow:schema:audit:1")),
         ("case.json", read::<CaseRecord>("urn:usdt-flow:schema:case:1")),
         ("label.json", read::<LabelRecord>("urn:usdt-flow:schema:label:1")),
     ]

@@ -4,6 +4,7 @@
 //! and strongest layer; nothing else reads them.
 
 mod admin;
+mod audit;
 mod bench;
 mod case;
 mod trace;
@@ -22,6 +23,7 @@ pub use admin::{
     CreateTopicsArgs, DescribeTopicsArgs, DoctorArgs, FeedArgs, ManArgs, PrintConfigArgs,
     SchemaArgs, TableFormat, TopicsArgs, TopicsCommand,
 };
+pub use audit::{AuditArgs, AuditCommand};
 pub use bench::{BenchArgs, BenchCommand, BenchOutput, LatencyArgs, ThroughputArgs};
 pub use case::{CaseArgs, CaseCommand, CaseOutput, ShowCaseArgs};
 pub use trace::{
@@ -165,6 +167,9 @@ pub enum Command {
     /// List cases, or show where the money of one is now
     #[command(subcommand)]
     Case(Box<CaseCommand>),
+    /// Check the audit trail of cases, labels and recommendations
+    #[command(subcommand)]
+    Audit(Box<AuditCommand>),
     /// Work alerts out anew, independently, and tell where they differ
     Verify(Box<VerifyArgs>),
     /// Watch planted crimes being followed, with nothing to set up

@@ -157,7 +157,12 @@ fn create_topics<C: rdkafka::ClientContext>(
 ) -> anyhow::Result<()> {
     let inputs = config.inputs.iter().flat_map(|input| &input.topics).map(|topic| &topic.name);
     let output = &config.output;
-    let outputs = [&output.alerts_topic, &output.freezes_topic, &output.deadletter_topic];
+    let outputs = [
+        &output.alerts_topic,
+        &output.freezes_topic,
+        &output.deadletter_topic,
+        &output.audit_topic,
+    ];
     let chains = i32::try_from(Chain::ALL.len())?;
     let owners = [(&output.owners_topic, chains)];
     let one = |topic| (topic, 1);

@@ -1,6 +1,7 @@
 //! The subcommands. Each takes its arguments and the global ones, prints data
 //! to standard output and returns an error that says what to do.
 
+pub mod audit;
 pub mod bench;
 pub mod case;
 pub mod checkpoint;

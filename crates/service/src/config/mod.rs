@@ -136,6 +136,8 @@ pub struct OutputConfig {
     pub freezes_topic: String,
     /// For records that could not be read.
     pub deadletter_topic: String,
+    /// The audit trail of cases, labels and recommendations.
+    pub audit_topic: String,
     /// Holds nothing: owning its partition n means to publish for chain n.
     pub owners_topic: String,
 }

@@ -112,6 +112,7 @@ fn output() -> Vec<Setting> {
         setting("output.alerts_topic", Kind::Text, None),
         setting("output.freezes_topic", Kind::Text, None),
         setting("output.deadletter_topic", Kind::Text, None),
+        setting("output.audit_topic", Kind::Text, None),
         setting("output.owners_topic", Kind::Text, None),
     ]
 }

@@ -226,7 +226,8 @@ fn rebuild(
     };
     let stands = manifest.positions.into_iter().map(stand).collect();
     let end = |end: OutputPosition| {
-        let stream = stream_of(&config.output, &end.topic)?;
+        let is_its = |stream: &Stream| stream.topic(&config.output) == end.topic;
+        let stream = Stream::ALL.into_iter().find(is_its)?;
         Some(StreamEnd { stream, number: end.partition, offset: end.offset })
     };
     let ends = manifest.outputs.into_iter().filter_map(end).collect();
@@ -259,23 +260,6 @@ fn whole_segment(store: &CheckpointStore, segment: &SegmentName) -> anyhow::Resu
     verify_segment(Arc::<Vec<u8>>::clone(&image))
         .with_context(|| format!("segment {number}, which the checkpoint needs, is damaged"))?;
     Arc::try_unwrap(image).map_err(|_| anyhow::anyhow!("segment {number} is still being read"))
-}
-
-fn stream_of(output: &OutputConfig, topic: &str) -> Option<Stream> {
-    if topic == output.alerts_topic {
-        Some(Stream::Alerts)
-    } else if topic == output.freezes_topic {
-        Some(Stream::Freezes)
-    } else {
-        None
-    }
-}
-
-fn topic_of(output: &OutputConfig, stream: Stream) -> String {
-    match stream {
-        Stream::Alerts => output.alerts_topic.clone(),
-        Stream::Freezes => output.freezes_topic.clone(),
-    }
 }
 
 impl<L: Log> Session<'_, '_, L> {
@@ -426,7 +410,7 @@ fn parts(
     };
     let positions: Vec<Position> = stands.into_iter().map(position).collect();
     let end = |end: StreamEnd| OutputPosition {
-        topic: topic_of(output, end.stream),
+        topic: end.stream.topic(output).to_owned(),
         partition: end.number,
         offset: end.offset,
     };

@@ -1,6 +1,8 @@
 //! What a session learns while it runs: cases and labels that come, change or
 //! go, and late cases that have been traced through the past.
 
+use flow_core::Event;
+
 use super::log::{Change, Log};
 use super::outgoing::{Place, dead_letter};
 use super::session::{Role, Session, State};
@@ -15,7 +17,7 @@ impl<L: Log> Session<'_, '_, L> {
             let chain = self.state.chain();
             tracing::info!(%chain, changes = changes.len(), "the files of cases and labels were written");
             for event in changes {
-                self.state.pipeline.learn(event, &mut self.state.effects)?;
+                self.state.take_change(event)?;
             }
             self.follower.known.replace_by(now);
         }
@@ -34,7 +36,7 @@ impl State<'_> {
             Ok(event) => {
                 tracing::info!(chain = %self.chain(), topic = change.topic, "learnt a change");
                 tracing::debug!(?event, "learnt");
-                self.pipeline.learn(event, &mut self.effects)?;
+                self.take_change(event)?;
             }
             // Followers of all chains read these topics; one of them tells.
             Err(rejected) if self.tells_of_changes() => {
@@ -48,6 +50,17 @@ impl State<'_> {
             Err(_) => {}
         }
         Ok(())
+    }
+
+    /// Applies a change, and tells of it in the audit trail; whoever does not
+    /// publish compares once it does.
+    fn take_change(&mut self, event: Event) -> Result<(), FollowError> {
+        if self.role == Role::Publishing {
+            let as_of = self.pipeline.engine.head(self.chain());
+            let entry = self.published.trail.learnt(&event, as_of);
+            self.push_audit(entry);
+        }
+        Ok(self.pipeline.learn(event, &mut self.effects)?)
     }
 
     fn tells_of_changes(&self) -> bool {

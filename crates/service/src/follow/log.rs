@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use flow_codec::{DecodeError, Decoded};
 
 use super::outgoing::Outgoing;
+use crate::config::OutputConfig;
 
 /// Why a session cannot go on.
 #[derive(Debug)]
@@ -88,6 +89,22 @@ pub enum Stream {
     Alerts,
     /// Freeze recommendations.
     Freezes,
+    /// The audit trail.
+    Audit,
+}
+
+impl Stream {
+    /// Every one.
+    pub const ALL: [Stream; 3] = [Stream::Alerts, Stream::Freezes, Stream::Audit];
+
+    /// Its topic.
+    pub fn topic(self, output: &OutputConfig) -> &str {
+        match self {
+            Stream::Alerts => &output.alerts_topic,
+            Stream::Freezes => &output.freezes_topic,
+            Stream::Audit => &output.audit_topic,
+        }
+    }
 }
 
 /// The end of a partition of an output topic.

@@ -7,6 +7,7 @@ use super::FollowError;
 use super::outgoing::{message, refused_letter};
 use super::published::{Correction, News, Owed};
 use super::session::{Role, State};
+use crate::audit;
 use crate::pipeline::PipelineError;
 
 impl State<'_> {
@@ -54,8 +55,31 @@ impl State<'_> {
     fn tell_freeze(&mut self, record: &FreezeRecommendation) {
         self.shared.metrics.freeze_recommendations(record.status).inc();
         self.shared.metrics.desk().told(record);
+        self.recommend(wire::freeze_message(record), record.block, record.timestamp_ms);
+    }
+
+    /// Publishes a recommendation, with its entry in the audit trail.
+    fn recommend(&mut self, record: wire::Message, block: u64, timestamp_ms: u64) {
+        let entry = self.published.trail.recommended(&record, Some((block, timestamp_ms)));
         let topic = &self.shared.config.output.freezes_topic;
-        self.outputs.push(message(topic, wire::freeze_message(record)));
+        self.outputs.push(message(topic, record));
+        self.push_audit([entry]);
+    }
+
+    /// Publishes entries of the audit trail.
+    pub(super) fn push_audit(&mut self, entries: impl IntoIterator<Item = wire::Message>) {
+        let topic = &self.shared.config.output.audit_topic;
+        for entry in entries {
+            self.outputs.push(message(topic, entry));
+        }
+    }
+
+    /// Brings the audit trail to the cases and labels that are known now.
+    fn audit_known(&mut self) {
+        let engine = &self.pipeline.engine;
+        let known = audit::Known { cases: engine.open_cases(), labels: engine.labels() };
+        let entries = self.published.trail.reconcile(&known, engine.head(self.chain()));
+        self.push_audit(entries);
     }
 
     fn tell_refused(&mut self, refused: &RefusedEvent) {
@@ -69,6 +93,7 @@ impl State<'_> {
         self.tell();
         self.role = Role::Publishing;
         self.shared.metrics.chain(self.chain()).owner.set(1);
+        self.audit_known();
         self.published.forget_refused(self.applied_before());
         let Owed { alerts, letters, refused, .. } = self.published.take_owed();
         for owed in letters {
@@ -146,8 +171,7 @@ impl State<'_> {
         let Some((block, timestamp_ms)) = self.pipeline.engine.head(self.chain()) else { return };
         if let Some(withdrawal) = wire::withdrawal(record, block, timestamp_ms) {
             self.shared.metrics.freeze_recommendations(FreezeStatus::Withdrawn).inc();
-            let topic = &self.shared.config.output.freezes_topic;
-            self.outputs.push(message(topic, withdrawal));
+            self.recommend(withdrawal, block, timestamp_ms);
         }
     }
 }

@@ -103,7 +103,8 @@ impl<'a> KafkaLog<'a> {
             }
         }
         let output = &config.output;
-        for topic in [&output.alerts_topic, &output.freezes_topic, &output.deadletter_topic] {
+        let read_back = Stream::ALL.map(|stream| stream.topic(output));
+        for topic in read_back.into_iter().chain([output.deadletter_topic.as_str()]) {
             partitions(&consumer, topic)?;
         }
         let known = [
@@ -164,9 +165,9 @@ impl<'a> KafkaLog<'a> {
         })
     }
 
-    fn stream_topics(&self) -> [(Stream, &'a str); 2] {
+    fn stream_topics(&self) -> [(Stream, &'a str); Stream::ALL.len()] {
         let output = &self.config.output;
-        [(Stream::Alerts, &output.alerts_topic), (Stream::Freezes, &output.freezes_topic)]
+        Stream::ALL.map(|stream| (stream, stream.topic(output)))
     }
 }
 

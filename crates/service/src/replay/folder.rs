@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use flow_codec::{address, wire};
-use flow_core::{CaseTotals, Effect, Engine, Policy};
+use flow_core::{CaseTotals, Chain, Effect, Engine, Policy};
 use serde_json::json;
 
 use super::ranking;
+use crate::audit::{Known, Trail};
 use crate::pipeline::Rejected;
 use crate::report::Explain;
 use crate::summary::{Summary, case_totals_under, policies};
@@ -20,10 +21,15 @@ pub(super) struct Folder {
     alerts: BufWriter<File>,
     freezes: BufWriter<File>,
     refused: BufWriter<File>,
+    audit: BufWriter<File>,
+    /// By chain: none before the first thing is told of it.
+    trails: [Option<Trail>; Chain::ALL.len()],
+    known: Known,
 }
 
 impl Folder {
-    pub(super) fn create(path: &Path) -> anyhow::Result<Folder> {
+    /// Makes the folder, for a run that begins with that engine.
+    pub(super) fn create(path: &Path, engine: &Engine) -> anyhow::Result<Folder> {
         std::fs::create_dir_all(path).explain(
             format!("cannot make the folder {}", path.display()),
             "name a folder that you may write to with --out",
@@ -33,6 +39,9 @@ impl Folder {
             alerts: create(path, "alerts.jsonl")?,
             freezes: create(path, "freezes.jsonl")?,
             refused: create(path, "refused.jsonl")?,
+            audit: create(path, "audit.jsonl")?,
+            trails: [None, None],
+            known: Known { cases: engine.open_cases(), labels: engine.labels() },
         })
     }
 
@@ -43,7 +52,11 @@ impl Folder {
                 line(&mut self.alerts, &wire::alert_message(alert).value)
             }
             Effect::Recommend(record) => {
-                line(&mut self.freezes, &wire::freeze_message(record).value)
+                let message = wire::freeze_message(record);
+                line(&mut self.freezes, &message.value)?;
+                let as_of = Some((record.block, record.timestamp_ms));
+                let entry = self.trail(record.account.chain)?.recommended(&message, as_of);
+                line(&mut self.audit, &entry.value)
             }
             Effect::Refuse(refused) => {
                 let record = json!({
@@ -56,6 +69,20 @@ impl Folder {
                 line(&mut self.refused, record.to_string().as_bytes())
             }
         }
+    }
+
+    /// The audit trail of a chain, which begins with what was known before the
+    /// first event.
+    fn trail(&mut self, chain: Chain) -> anyhow::Result<&mut Trail> {
+        let place = &mut self.trails[chain.index()];
+        let is_new = place.is_none();
+        let trail = place.get_or_insert_with(|| Trail::new(chain));
+        if is_new {
+            for entry in trail.reconcile(&self.known, None) {
+                line(&mut self.audit, &entry.value)?;
+            }
+        }
+        Ok(trail)
     }
 
     pub(super) fn refuse(
@@ -79,7 +106,11 @@ impl Folder {
     }
 
     pub(super) fn finish(mut self, engine: &Engine, summary: &Summary) -> anyhow::Result<()> {
-        for file in [&mut self.alerts, &mut self.freezes, &mut self.refused] {
+        for chain in Chain::ALL.into_iter().filter(|chain| engine.head(*chain).is_some()) {
+            self.trail(chain)?;
+        }
+        let files = [&mut self.alerts, &mut self.freezes, &mut self.refused, &mut self.audit];
+        for file in files {
             file.flush().with_context(|| format!("cannot write to {}", self.path.display()))?;
         }
         write_tables(&self.path, &[engine], summary)

@@ -60,12 +60,13 @@ impl Replay {
         // Files are the past: what is applied is final.
         let window =
             AssemblerConfig { window_blocks, finality_blocks: 0, ..AssemblerConfig::default() };
+        let folder = out.map(|out| Folder::create(out, &engine)).transpose()?;
         Ok(Replay {
             pipeline: Pipeline::new(engine, [window; 2], Arc::clone(&metrics)),
             // The slice and the plain CSV are told by their headers.
             decoder: Decoder::new(format.filter(|format| *format != Format::Slice)),
             metrics,
-            folder: out.map(Folder::create).transpose()?,
+            folder,
             strict,
             seals,
             decoded: Vec::new(),

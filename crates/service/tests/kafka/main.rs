@@ -25,7 +25,7 @@ use broker::Broker;
 use flow_core::{Block, Chain};
 use flow_sim::feed;
 use flow_sim::workload::{Workload, WorkloadConfig};
-use service::{Folder, Service, replay};
+use service::{Folder, Service, replay, subjects};
 use told::holding;
 
 const SLICE: &str =
@@ -180,6 +180,7 @@ fn a_killed_service_loses_nothing_and_repeats_nothing() {
     let (told, expected_alerts) = (service.alerts(), expected.lines("alerts.jsonl"));
     assert_eq!(holding(&told), holding(&expected_alerts), "each once, in order");
     assert_eq!(service.freezes(), expected.lines("freezes.jsonl"));
+    assert_eq!(service.audit(), subjects(&expected.lines("audit.jsonl")), "one trail, no repeats");
 }
 
 #[test]

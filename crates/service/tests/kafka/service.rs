@@ -324,6 +324,16 @@ impl<'a> Service<'a> {
         self.values("freeze-recommendations.v1")
     }
 
+    /// What the entries of the audit trail tell of, once the trail was found to
+    /// be whole.
+    pub(crate) fn audit(&self) -> Vec<String> {
+        let verified =
+            binary().args(["audit", "verify", "--config"]).arg(self.config()).output().unwrap();
+        let told = String::from_utf8_lossy(&verified.stderr);
+        assert!(verified.status.success(), "{told}{}", String::from_utf8_lossy(&verified.stdout));
+        subjects(&self.values("audit.v1"))
+    }
+
     /// Waits until the alerts that were told are as they should be.
     pub(crate) fn wait_for_alerts(&self, are_so: impl Fn(&[String]) -> bool) {
         let began = Instant::now();
@@ -357,6 +367,16 @@ impl Listen {
         let free = || format!("127.0.0.1:{}", free_port());
         Listen { metrics: free(), health: free() }
     }
+}
+
+/// What audit entries tell of, wherever they stand and as of whatever block.
+pub(crate) fn subjects(entries: &[String]) -> Vec<String> {
+    let subject = |entry: &String| {
+        let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
+        let part = |name: &str| entry[name].to_string();
+        ["event", "subject", "revision", "sha256"].map(part).join(" ")
+    };
+    entries.iter().map(subject).collect()
 }
 
 /// A service under way.

@@ -11,9 +11,10 @@ use serde_json::Value;
 pub(crate) use crate::shared_folder::{Folder, columns};
 
 /// Everything that a run writes but `summary.json`, which holds the run time.
-pub(crate) const OUTPUTS: [&str; 7] = [
+pub(crate) const OUTPUTS: [&str; 8] = [
     "alerts.jsonl",
     "freezes.jsonl",
+    "audit.jsonl",
     "refused.jsonl",
     "taint.csv",
     "cases.csv",

@@ -85,6 +85,7 @@ impl Plan {
             OutputTopic::new(&output.alerts_topic, Some(Stream::Alerts), 1 + dice.index(2)),
             OutputTopic::new(&output.freezes_topic, Some(Stream::Freezes), 1 + dice.index(2)),
             OutputTopic::new(&output.deadletter_topic, None, 1),
+            OutputTopic::new(&output.audit_topic, Some(Stream::Audit), 1),
         ];
         let until = Duration::from_millis(self.world.end_ms + dice.below(AFTER_MS));
         let weather = Weather::new(&mut dice, until);

@@ -6,6 +6,7 @@ use flow_codec::{address, wire};
 use flow_core::Engine;
 use flow_sim::judge;
 use serde_json::Value;
+use usdt_flow::audit::verify::{Line, check};
 use usdt_flow::follow::Outgoing;
 
 use crate::kafka::{Kafka, Letter, OutputTopic};
@@ -28,6 +29,7 @@ pub(crate) fn topics(plan: &Plan, truth: &Truth, kafka: &Kafka) -> Verdict {
     alerts(plan, truth, &kafka.outputs[0])?;
     freezes(plan, truth, &kafka.outputs[1])?;
     letters(kafka)?;
+    audit(truth, kafka)?;
     for (at, (end, committed)) in kafka.input.ends().iter().zip(&kafka.committed).enumerate() {
         let offset = committed.as_ref().map_or(0, |committed| committed.offset);
         demand!(offset >= *end, "partition {at}: {offset} is committed of {end}");
@@ -195,6 +197,43 @@ fn asked(record: &Value) -> Value {
     let claim = |claim: &Value| serde_json::json!([claim["case"], claim["tainted"]]);
     let claims: Vec<Value> = claims.iter().map(claim).collect();
     serde_json::json!([status, record["act_by"], claims])
+}
+
+/// The audit trail is whole, whoever wrote it: an entry for each recommendation
+/// that stands in its topic and no other, and the cases and labels of the end.
+fn audit(truth: &Truth, kafka: &Kafka) -> Verdict {
+    let lines = |topic: &OutputTopic| -> Vec<Line> {
+        let line = |(at, written): (usize, &Outgoing)| {
+            let (place, bytes) = (format!("{} {at}", topic.name), written.value.clone());
+            Line { place, bytes }
+        };
+        topic.visible().enumerate().map(line).collect()
+    };
+    let (recommended, entries) = (lines(&kafka.outputs[1]), lines(&kafka.outputs[3]));
+    let report = check(&entries, &[], Some(&recommended));
+    demand!(report.faults.is_empty(), "{:#?}", report.faults);
+    let (mut told, mut cases, mut labels) = (0, BTreeSet::new(), BTreeMap::new());
+    for entry in entries.iter().map(|line| parsed(&line.bytes)) {
+        let subject = entry["subject"].as_str().unwrap_or_default().to_owned();
+        match entry["event"].as_str().unwrap_or_default() {
+            "recommended" => told += 1,
+            "case_closed" => demand!(cases.remove(&subject), "was not open: {entry}"),
+            "label_removed" => demand!(labels.remove(&subject).is_some(), "was not set: {entry}"),
+            "case_opened" => demand!(cases.insert(subject), "was open: {entry}"),
+            "case_changed" => demand!(cases.contains(&subject), "was not open: {entry}"),
+            _ => _ = labels.insert(subject, entry["label"]["entity"].clone()),
+        }
+    }
+    let known = recommended.len();
+    demand!(told == known, "{told} entries tell of {known} recommendations");
+    let open: BTreeSet<String> = truth.cases.iter().map(|case| case.id.clone()).collect();
+    demand!(cases == open, "the trail has the cases {cases:?} and not {open:?}");
+    let of = |label: &flow_core::Label| {
+        (address::format_account(label.account), Value::from(label.entity.as_str()))
+    };
+    let set: BTreeMap<String, Value> = truth.labels.iter().map(of).collect();
+    demand!(labels == set, "the trail has the labels {labels:?} and not {set:?}");
+    Ok(())
 }
 
 /// Each record that nobody can read is told of once, and no other.

@@ -14,7 +14,8 @@ use crate::kafka::{self, Grant};
 pub(super) fn check(config: &Config, patience: Duration, findings: &mut Findings) {
     let output = &config.output;
     let known = [&config.knowledge.cases_topic, &config.knowledge.labels_topic];
-    let read = known.into_iter().flatten().chain([&output.alerts_topic, &output.freezes_topic]);
+    let own = [&output.alerts_topic, &output.freezes_topic, &output.audit_topic];
+    let read = known.into_iter().flatten().chain(own);
     for topic in read {
         let check = format!("right to read {topic}");
         match kafka::first_records(&config.kafka, topic, 0, patience) {
@@ -22,7 +23,7 @@ pub(super) fn check(config: &Config, patience: Duration, findings: &mut Findings
             Err(error) => findings.failed(check, &error),
         }
     }
-    for topic in [&output.alerts_topic, &output.freezes_topic, &output.deadletter_topic] {
+    for topic in own.into_iter().chain([&output.deadletter_topic]) {
         told(
             format!("right to write {topic}"),
             kafka::may_write(&config.kafka, topic, patience),

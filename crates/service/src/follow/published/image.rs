@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::freezes::{self, Freezes};
 use super::{Published, Standing};
+use crate::audit;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The bytes of a checkpoint are not of this kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,7 @@ pub(in crate::follow) enum PublishedError {
 pub(in crate::follow) struct PublishedImage {
     alerts: Vec<(AlertId, Standing)>,
     freezes: Vec<freezes::Row>,
+    trail: audit::Row,
 }
 
 /// Id, revision, rank of the status.
@@ -37,6 +39,7 @@ struct Plain {
     version: u32,
     alerts: Vec<Row>,
     freezes: Vec<freezes::Row>,
+    trail: audit::Row,
 }
 
 impl PublishedImage {
@@ -50,7 +53,12 @@ impl PublishedImage {
             (id.0, standing.revision, rank.unwrap_or(u8::MAX))
         };
         let alerts = self.alerts.into_iter().map(row).collect();
-        postcard::to_allocvec(&Plain { version: VERSION, alerts, freezes: self.freezes })
+        postcard::to_allocvec(&Plain {
+            version: VERSION,
+            alerts,
+            freezes: self.freezes,
+            trail: self.trail,
+        })
     }
 }
 
@@ -60,6 +68,7 @@ impl Published {
         PublishedImage {
             alerts: self.alerts.iter().map(|(id, told)| (*id, *told)).collect(),
             freezes: self.freezes.rows(),
+            trail: self.trail.row(),
         }
     }
 
@@ -76,6 +85,7 @@ impl Published {
         let plain: Plain = postcard::from_bytes(bytes).map_err(PublishedError::Malformed)?;
         let mut published = Published::nothing(chain);
         published.freezes = Freezes::restore(plain.freezes);
+        published.trail = audit::Trail::restore(chain, plain.trail);
         published.alerts.reserve(plain.alerts.len());
         for (id, revision, rank) in plain.alerts {
             let status = AlertStatus::ALL.get(usize::from(rank));

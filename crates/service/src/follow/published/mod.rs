@@ -27,6 +27,7 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::log::{Stream, Told};
+use crate::audit::Trail;
 use freezes::Freezes;
 
 pub(super) use freezes::Correction;
@@ -42,6 +43,8 @@ pub(super) struct Published {
     untold: BTreeMap<AlertId, Untold>,
     /// Of accounts: what stands and what is owed.
     freezes: Freezes,
+    /// The audit trail of the chain.
+    pub(super) trail: Trail,
     /// The newest block of which anything stands.
     newest: u64,
     /// Whether the state has come to where those who published before were.
@@ -101,6 +104,7 @@ impl Published {
             alerts: HashMap::default(),
             untold: BTreeMap::new(),
             freezes: Freezes::default(),
+            trail: Trail::new(chain),
             newest: 0,
             rebuilt: false,
             owed: Owed::default(),
@@ -112,6 +116,7 @@ impl Published {
         let Some(id) = told.id else { return };
         match told.stream {
             Stream::Alerts => self.note_alert(id, told.value),
+            Stream::Audit => self.trail.note(told.value),
             Stream::Freezes => {
                 let of = parse_freeze_id(id).filter(|(account, _)| account.chain == self.chain);
                 if let Some((account, revision)) = of {

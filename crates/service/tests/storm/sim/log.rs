@@ -360,7 +360,12 @@ impl Log for SimLog {
         };
         counts.note(name);
         state.say(|| {
-            let id = |output: &Outgoing| output.header("ce_id").cloned().unwrap_or_default();
+            let id = |output: &Outgoing| {
+                let id = output.header("ce_id").cloned().unwrap_or_default();
+                let record: Option<serde_json::Value> = serde_json::from_slice(&output.value).ok();
+                let status = record.and_then(|record| Some(record["status"].as_str()?.to_owned()));
+                status.map_or(id.clone(), |status| format!("{id} {status}"))
+            };
             let ids: Vec<String> = outputs.iter().map(id).collect();
             let offset = |at: &Position| (at.partition, at.committed.offset);
             let offsets: Vec<(usize, i64)> = positions.iter().map(offset).collect();
