@@ -181,7 +181,12 @@ impl Journal {
     }
 
     /// Provisional alerts of all blocks.
+    pub(crate) fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.entries.iter().flat_map(|entry| &entry.alerts)
+    }
+
+    /// Their ids.
     pub(crate) fn alert_ids(&self) -> impl Iterator<Item = AlertId> + '_ {
-        self.entries.iter().flat_map(|entry| &entry.alerts).map(|alert| alert.id)
+        self.alerts().map(|alert| alert.id)
     }
 }

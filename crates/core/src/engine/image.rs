@@ -9,7 +9,7 @@ use crate::history::{Archive, History, HistoryError};
 use crate::image::{self, EngineImage, Large, RestoreError, Restored, SegmentRef};
 use crate::movement::{AccountId, TransferId};
 use crate::segment::{CHUNK, Columns};
-use crate::{AlertId, Case, EngineConfig, Image, Label};
+use crate::{Alert, AlertId, Case, EngineConfig, Image, Label};
 
 /// Account keys that are copied at once: as many bytes as a page of balances.
 const KEYS: usize = 4096;
@@ -186,6 +186,11 @@ impl Engine {
     pub fn is_live(&self, case: &str, id: AlertId) -> bool {
         let told = self.slots.get(case).and_then(|slot| self.told[*slot].get(&id));
         told.is_some_and(|told| told.live)
+    }
+
+    /// The alerts of blocks that can still be reverted, in the order of blocks.
+    pub fn provisional_alerts(&self) -> Vec<Alert> {
+        self.journal.alerts().cloned().collect()
     }
 }
 

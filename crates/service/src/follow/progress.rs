@@ -25,7 +25,8 @@ struct Partition {
     start: i64,
     /// What the group has committed; −1: nothing.
     committed: i64,
-    /// One past the last offset when the session began.
+    /// One past the last offset when the session began, or what the group had
+    /// committed when it took over, if that is more.
     end: i64,
     position: i64,
     newest_block: u64,
@@ -139,6 +140,17 @@ impl Progress {
         }
     }
 
+    /// Takes note of what the group has committed, to go on from there: whoever
+    /// has not come so far catches up first, however long ago it had caught up
+    /// with what there was then.
+    pub(super) fn take_over(&mut self, committed: &[Option<Committed>]) {
+        self.note_committed(committed);
+        for partition in &mut self.partitions {
+            partition.end = partition.end.max(partition.committed);
+            partition.caught_up &= partition.position >= partition.committed;
+        }
+    }
+
     /// Notes that the record was processed; `block`: the newest it told of.
     pub(super) fn processed(&mut self, at: usize, offset: i64, block: Option<u64>, now: Instant) {
         let partition = &mut self.partitions[at];
@@ -201,7 +213,7 @@ impl Progress {
         &self.partitions[at].id
     }
 
-    /// Whether every partition has reached the end that it had at the start.
+    /// Whether every partition has reached the end that it is to catch up with.
     pub(super) fn caught_up(&self) -> bool {
         self.slowest().is_none()
     }
@@ -421,6 +433,27 @@ mod tests {
         let stand = |offset| [Some(Stand { offset, newest_block: 1 })];
         rebuild.locate(Some(&stand(60)), &[(60, 100)], &committed, "g").unwrap();
         assert!(rebuild.locate(Some(&stand(59)), &[(60, 100)], &committed, "g").is_err());
+    }
+
+    #[test]
+    fn who_takes_over_catches_up_with_what_was_committed_meanwhile() {
+        let now = Instant::now();
+        let committed = |offset| [Some(Committed { offset, metadata: String::new() })];
+        let mut progress = progress(1);
+        progress.locate(None, &[(0, 0)], &[None], "g").unwrap();
+        progress.processed(0, 0, Some(7), now);
+        progress.take_over(&committed(3));
+        assert!(!progress.rebuilt() && !progress.caught_up(), "others came further");
+        progress.processed(0, 1, Some(8), now);
+        assert!(!progress.rebuilt());
+        progress.processed(0, 2, Some(9), now);
+        assert!(progress.rebuilt() && progress.caught_up());
+        progress.take_over(&committed(3));
+        assert!(progress.rebuilt() && progress.caught_up());
+        // The rest is no longer there.
+        progress.take_over(&committed(5));
+        progress.surveyed(0, true, now, 0);
+        assert!(progress.rebuilt() && progress.caught_up());
     }
 
     #[test]

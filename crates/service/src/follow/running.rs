@@ -170,7 +170,7 @@ impl<L: Log> Session<'_, '_, L> {
         log.fence()?;
         failpoint::hit("fenced");
         let committed = log.committed()?;
-        state.progress.note_committed(&committed);
+        state.progress.take_over(&committed);
         log.drain_published(&mut |told| state.published.note(told))?;
         state.role = Role::Rebuilding;
         let chain = state.chain();

@@ -157,6 +157,11 @@ impl State<'_> {
             }
             self.outputs.push(message(topic, alert.message));
         }
+        // What stands as it is told is left out; what another one, who was on
+        // another branch, took back is raised again.
+        for alert in self.pipeline.engine.provisional_alerts() {
+            self.tell_alert(alert);
+        }
         for correction in corrections {
             match correction {
                 Correction::Recommend(record) => self.tell_freeze(&record),

@@ -8,7 +8,8 @@
 //!
 //! What always holds: a record of an alert is one revision above the one that
 //! stands in the topic, so no event id is used twice; an alert that stands as
-//! final is never told as provisional again. Of each alert 16 bytes of id, its
+//! final is never told otherwise again: who would is behind, on a branch that
+//! others have left. Of each alert 16 bytes of id, its
 //! revision and its status are kept; its record only while it is provisional
 //! and was not told again, since it may have to be taken back.
 
@@ -167,10 +168,10 @@ impl Published {
         match (standing, alert.status) {
             // Nobody needs to hear that what was never told no longer holds.
             (None | Some(Retracted), Retracted) => None,
-            (Some(Final), Final | Provisional) => None,
+            (Some(Final), _) => None,
             (Some(Provisional), Provisional) if !moved => None,
             (Some(Provisional), Final) => Some(News::Settled),
-            (Some(Provisional | Final), Retracted) => Some(News::Retracted),
+            (Some(Provisional), Retracted) => Some(News::Retracted),
             (_, Provisional | Final) => Some(News::Raised),
         }
     }

@@ -132,6 +132,7 @@ fn what_stands_is_left_out_and_what_changed_is_the_next_revision() {
     assert_eq!(admit(2, Retracted), Some((News::Retracted, 4)));
     assert_eq!(admit(3, Provisional), None, "final is final");
     assert_eq!(admit(3, Final), None);
+    assert_eq!(admit(3, Retracted), None, "who would take it back is behind");
     assert_eq!(admit(4, Retracted), None, "nobody knows of it");
     assert_eq!(admit(4, Final), Some((News::Raised, 1)));
 }
@@ -246,6 +247,27 @@ fn the_last_word_of_each_alert_is_owed() {
     let mut told = alerts[0].clone();
     assert_eq!(known.admit_alert(&mut told), Some(News::Raised));
     assert_eq!(told.revision, 3);
+}
+
+#[test]
+fn an_alert_that_stands_as_final_is_not_taken_back_by_one_who_is_behind() {
+    let mut known = after(&[alert(1, 7, Final)], &[]);
+    known.owe_alert(alert(1, 6, Provisional));
+    known.owe_alert(alert(1, 6, Retracted));
+    assert_eq!(known.owed_len(), 0);
+    assert_eq!(known.admit_alert(&mut alert(1, 6, Retracted)), None);
+}
+
+#[test]
+fn what_another_took_back_and_holds_is_raised_again_when_it_is_told() {
+    let second = Alert { revision: 2, ..alert(1, 7, Retracted) };
+    let stands = alert(2, 8, Provisional);
+    let mut known = after(&[alert(1, 7, Provisional), second, stands], &[]);
+    assert!(known.end_rebuild(|_, _| true).is_empty());
+    let mut again = alert(1, 7, Provisional);
+    assert_eq!(known.admit_alert(&mut again), Some(News::Raised));
+    assert_eq!(again.revision, 3);
+    assert_eq!(known.admit_alert(&mut alert(2, 8, Provisional)), None, "it stands");
 }
 
 #[test]
