@@ -4,7 +4,6 @@
 //! anew for each run and not timed.
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use flow_core::{
@@ -78,7 +77,6 @@ fn run(
 ) {
     let mut group = c.benchmark_group(group);
     group.throughput(Throughput::Elements(hour.transfers)).sample_size(10);
-    group.measurement_time(Duration::from_secs(3));
     group.bench_function(name, |bencher| {
         bencher.iter_batched(
             || (engine(hour, cases, config.clone()), hour.blocks.clone(), Vec::new()),
@@ -144,5 +142,5 @@ fn reorganise(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, apply, reorganise);
+criterion_group! { name = benches; config = flow_benches::criterion(); targets = apply, reorganise }
 criterion_main!(benches);

@@ -6,16 +6,14 @@
 //! One case of a hub's, traced from the first event; what can be reverted is in
 //! the journal. `FLOW_BENCH_TRANSFERS` sets the length of the past.
 
-mod long_past;
-
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use flow_benches::long_past::{case, played, transfers};
 use flow_core::{Engine, EngineConfig, EngineImage, Image, MemoryArchive, verify_segment};
-use long_past::{case, played, transfers};
 
 fn config() -> EngineConfig {
     EngineConfig { alert_min_units: 1_000_000_000, revertible: true, ..EngineConfig::default() }
@@ -137,5 +135,5 @@ fn image(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, image);
+criterion_group! { name = benches; config = flow_benches::criterion(); targets = image }
 criterion_main!(benches);

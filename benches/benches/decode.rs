@@ -235,5 +235,9 @@ fn compact_bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(decode, json_benches, csv_benches, compact_bench);
+criterion_group! {
+    name = decode;
+    config = flow_benches::criterion();
+    targets = json_benches, csv_benches, compact_bench
+}
 criterion_main!(decode);

@@ -88,5 +88,5 @@ fn end_to_end(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, end_to_end);
+criterion_group! { name = benches; config = flow_benches::criterion(); targets = end_to_end }
 criterion_main!(benches);

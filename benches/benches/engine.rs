@@ -1,45 +1,22 @@
 //! A long stream through the engine, from its first transfer on, with history
-//! kept: how many transfers a second, under how many cases.
+//! kept: how many transfers a second, under how many cases. Beside it, in the
+//! same run, the limit that memory sets: the records of both accounts of each
+//! transfer read and written, and nothing else.
 //!
 //! `FLOW_BENCH_TRANSFERS` sets its length, and `FLOW_BENCH_CASES` asks for a run
 //! under that many cases more. Blocks are made beside the clock.
 
-mod long_past;
-
-use std::time::{Duration, Instant};
+use std::cell::LazyCell;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use flow_core::{Case, EngineConfig, Event, Policy};
-use long_past::{Stream, case, played, transfers};
-
-/// Blocks that are made before the clock runs: as many as caches hold, since
-/// the engine gets blocks that were made a moment ago.
-const AHEAD: usize = 64;
+use flow_benches::limit::{Records, by_first_sight, ends};
+use flow_benches::long_past::{Stream, case, played, timed, transfers};
+use flow_core::{Case, EngineConfig, Policy};
 
 /// Cases of wallets spread evenly over the ranks of all accounts.
 fn cases(count: u64, accounts: u64, min_units: u64) -> Vec<Case> {
     let wallet = |at: u64| (2 * at + 1) * accounts / (2 * count);
     (0..count).map(|at| case(&format!("case-{at:05}"), wallet(at), min_units)).collect()
-}
-
-/// The time that the engine takes for the whole stream.
-fn run(transfers: u64, config: &EngineConfig, cases: &[Case]) -> Duration {
-    let mut engine = played(0, config.clone(), cases);
-    let mut stream = Stream::new(transfers);
-    let mut effects = Vec::new();
-    let mut took = Duration::ZERO;
-    loop {
-        let blocks: Vec<_> = stream.by_ref().take(AHEAD).collect();
-        if blocks.is_empty() {
-            return took;
-        }
-        let began = Instant::now();
-        for block in blocks {
-            engine.apply(Event::BlockCommitted(block), &mut effects).expect("the block applies");
-            effects.clear();
-        }
-        took += began.elapsed();
-    }
 }
 
 fn engine(c: &mut Criterion) {
@@ -65,14 +42,22 @@ fn engine(c: &mut Criterion) {
         group.bench_function(
             BenchmarkId::new(policy.name(), format!("{count}_cases")),
             |bencher| {
-                bencher.iter_custom(|rounds| {
-                    (0..rounds).map(|_| run(transfers, &config, &cases)).sum()
-                });
+                let run = |_| timed(&mut played(0, config.clone(), &cases), Stream::new(transfers));
+                bencher.iter_custom(|rounds| (0..rounds).map(run).sum());
             },
         );
     }
+    let limit = LazyCell::new(|| ends(Stream::new(transfers), by_first_sight()));
+    group.bench_function(BenchmarkId::new("limit", "plain"), |bencher| {
+        let mut records = Records::of(&limit);
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| records.plain(&limit)).sum());
+    });
+    group.bench_function(BenchmarkId::new("limit", "prefetch"), |bencher| {
+        let mut records = Records::of(&limit);
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| records.prefetched(&limit)).sum());
+    });
     group.finish();
 }
 
-criterion_group!(benches, engine);
+criterion_group! { name = benches; config = flow_benches::criterion(); targets = engine }
 criterion_main!(benches);

@@ -3,13 +3,11 @@
 //!
 //! `FLOW_BENCH_TRANSFERS` sets the length of the past.
 
-mod long_past;
-
 use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use flow_benches::long_past::{case, played, transfers};
 use flow_core::{Case, Engine, EngineConfig, Event, LateTrace, Policy};
-use long_past::{case, played, transfers};
 
 /// An engine with so many transfers behind it, all of them sealed.
 fn past(transfers: u64, policies: &[Policy]) -> Engine {
@@ -53,7 +51,7 @@ fn late_case(c: &mut Criterion) {
         let mut engine = past(transfers, &[policy]);
         let mut group = c.benchmark_group(format!("late_case/{}", policy.name()));
         group.throughput(Throughput::Elements(transfers)).sample_size(10);
-        group.measurement_time(Duration::from_secs(10));
+        group.measurement_time(Duration::from_secs(5));
         for (name, account, min_units) in [
             ("a_hub_exactly", accounts / 1000, 0),
             ("a_hub_above_1_usdt", accounts / 1000, 1_000_000),
@@ -83,5 +81,5 @@ fn late_case(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, late_case);
+criterion_group! { name = benches; config = flow_benches::criterion(); targets = late_case }
 criterion_main!(benches);

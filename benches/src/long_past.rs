@@ -2,6 +2,8 @@
 //! with power-law degrees, fixed seed; new money comes in amounts log-uniform
 //! between 0.01 and 10,000 USDT, and goes on in random shares.
 
+use std::time::{Duration, Instant};
+
 use flow_core::{
     AccountKey, Action, Address, Block, Case, Chain, Engine, EngineConfig, Event, LedgerEvent,
     Source, TxHash,
@@ -10,13 +12,17 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 /// Transfers in a block of TRON at a busy hour.
-const BLOCK_TRANSFERS: u64 = 60;
+pub const BLOCK_TRANSFERS: u64 = 60;
 
 /// Blocks of TRON that can be reverted.
 const REVERTIBLE: u64 = 19;
 
+/// Blocks that are made before the clock runs: as many as caches hold, since
+/// the engine gets blocks that were made a moment ago.
+const AHEAD: usize = 64;
+
 /// How long the past is to be.
-pub(crate) fn transfers(usual: u64) -> u64 {
+pub fn transfers(usual: u64) -> u64 {
     let text = std::env::var("FLOW_BENCH_TRANSFERS").ok();
     text.and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
@@ -28,8 +34,14 @@ fn address(account: u64) -> Address {
     Address(bytes)
 }
 
-fn key(account: u64) -> AccountKey {
+/// The account of that rank; those of low ranks are busy.
+pub fn key(account: u64) -> AccountKey {
     AccountKey { chain: Chain::Tron, address: address(account) }
+}
+
+/// The rank of the account at that address.
+pub(crate) fn rank(address: &Address) -> u64 {
+    u64::from_be_bytes(address.0[8..16].try_into().expect("eight bytes"))
 }
 
 /// An account drawn by a power law: few take part in most transfers.
@@ -55,7 +67,7 @@ fn amount(random: &mut Pcg64Mcg, balance: u64) -> u64 {
 
 /// An engine with so many transfers behind it; where blocks can be reverted,
 /// those older than [`REVERTIBLE`] are final.
-pub(crate) fn played(transfers: u64, config: EngineConfig, cases: &[Case]) -> Engine {
+pub fn played(transfers: u64, config: EngineConfig, cases: &[Case]) -> Engine {
     let revertible = config.revertible;
     let mut engine = Engine::new(config);
     let mut effects = Vec::new();
@@ -74,8 +86,27 @@ pub(crate) fn played(transfers: u64, config: EngineConfig, cases: &[Case]) -> En
     engine
 }
 
+/// The time that the engine takes for the blocks; they are made beside the clock.
+pub fn timed(engine: &mut Engine, mut blocks: impl Iterator<Item = Block>) -> Duration {
+    let mut effects = Vec::new();
+    let mut took = Duration::ZERO;
+    loop {
+        let ahead: Vec<_> = blocks.by_ref().take(AHEAD).collect();
+        if ahead.is_empty() {
+            return took;
+        }
+        let began = Instant::now();
+        for block in ahead {
+            engine.apply(Event::BlockCommitted(block), &mut effects).expect("the block applies");
+            effects.clear();
+        }
+        took += began.elapsed();
+    }
+}
+
 /// The blocks of so many transfers, one after the other.
-pub(crate) struct Stream {
+#[derive(Debug)]
+pub struct Stream {
     random: Pcg64Mcg,
     accounts: u64,
     balances: Vec<u64>,
@@ -83,14 +114,19 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Always the same for as many transfers.
-    pub(crate) fn new(transfers: u64) -> Stream {
-        let accounts = transfers / 4;
+    /// Always the same for as many transfers; accounts are a quarter of them, and
+    /// begin empty.
+    pub fn new(transfers: u64) -> Stream {
+        Stream { numbers: 0..transfers / BLOCK_TRANSFERS, ..Stream::over(transfers / 4, 0) }
+    }
+
+    /// Without an end, over so many accounts that hold so many units each.
+    pub fn over(accounts: u64, units: u64) -> Stream {
         Stream {
             random: Pcg64Mcg::seed_from_u64(7),
             accounts,
-            balances: vec![0; usize::try_from(accounts).expect("fits")],
-            numbers: 0..transfers / BLOCK_TRANSFERS,
+            balances: vec![units; usize::try_from(accounts).expect("fits")],
+            numbers: 0..u64::MAX,
         }
     }
 }
@@ -115,8 +151,8 @@ fn block(random: &mut Pcg64Mcg, accounts: u64, number: u64, balances: &mut [u64]
         let amount = amount(random, balances[ends[0]]).max(1);
         balances[ends[0]] = balances[ends[0]].saturating_sub(amount);
         balances[ends[1]] += amount;
-        let action = Action::Transfer { from: address(from), to: address(to), amount };
         let log_index = u32::try_from(position).ok();
+        let action = Action::Transfer { from: address(from), to: address(to), amount };
         LedgerEvent { tx: TxHash(tx), log_index, position: 0, action }
     };
     Block {
@@ -129,7 +165,7 @@ fn block(random: &mut Pcg64Mcg, accounts: u64, number: u64, balances: &mut [u64]
 }
 
 /// A case of one wallet.
-pub(crate) fn case(id: &str, account: u64, min_units: u64) -> Case {
+pub fn case(id: &str, account: u64, min_units: u64) -> Case {
     Case {
         id: id.to_owned(),
         title: None,

@@ -1,0 +1,185 @@
+//! One engine over accounts that all had units before the first event.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use flow_benches::limit::{Records, ends};
+use flow_benches::long_past::{BLOCK_TRANSFERS, Stream, case, key, timed};
+use flow_core::{Action, Address, Block, Case, Engine, EngineConfig, Event, Source};
+
+/// What each account holds before the first event: 100 USDT.
+const OPENING: u64 = 100_000_000;
+
+/// Coprime to every number of accounts used here: neighbours in rank are none in
+/// the order in which the engine learns of them.
+const SPREAD: u64 = 2_654_435_761;
+
+/// Blocks of as many transfers as a segment takes, so that each window seals one.
+const WINDOW: usize = 17_476;
+
+/// Windows that are timed, unless they take long.
+const WINDOWS: usize = 3;
+const LONG: Duration = Duration::from_secs(8);
+
+/// An engine that was given its accounts, and the stream that it follows.
+pub(crate) struct Run {
+    engine: Engine,
+    stream: Stream,
+    accounts: u64,
+}
+
+impl Run {
+    /// Accounts with opening balances, and cases.
+    pub(crate) fn opened(accounts: u64, cases: &[Case]) -> Run {
+        let config = EngineConfig { alert_min_units: 1_000_000_000, ..EngineConfig::default() };
+        let mut engine = Engine::new(config);
+        let mut ranks = vec![0; usize::try_from(accounts).expect("fits")];
+        for rank in 0..accounts {
+            ranks[number(rank, accounts) as usize] = u32::try_from(rank).expect("32 bits");
+        }
+        for ranks in ranks.chunks(1 << 20) {
+            let balances: Vec<_> =
+                ranks.iter().map(|rank| (key(u64::from(*rank)), OPENING)).collect();
+            engine.load_opening(&balances).expect("no block was applied");
+        }
+        let mut run = Run { engine, stream: Stream::over(accounts, OPENING), accounts };
+        for case in cases {
+            run.open(case);
+        }
+        // The first segment introduces all accounts, which is not what a later
+        // transfer costs.
+        timed(&mut run.engine, run.stream.by_ref().take(1));
+        run.engine.seal().expect("memory takes it");
+        // From here on a segment is sealed in the middle of each window.
+        timed(&mut run.engine, run.stream.by_ref().take(WINDOW / 2));
+        run
+    }
+
+    /// Opens a case.
+    pub(crate) fn open(&mut self, case: &Case) {
+        let mut effects = Vec::new();
+        self.engine.apply(Event::CaseOpened(case.clone()), &mut effects).expect("the case opens");
+    }
+
+    /// Goes on for so many windows that are not timed.
+    pub(crate) fn warm_up(&mut self, windows: usize) {
+        timed(&mut self.engine, self.stream.by_ref().take(windows * WINDOW));
+    }
+
+    /// The time for one transfer, in some windows.
+    pub(crate) fn timing(&mut self) -> Timing {
+        let (mut windows, mut all) = (Vec::new(), Duration::ZERO);
+        while windows.len() < WINDOWS && all < LONG {
+            let took = timed(&mut self.engine, self.stream.by_ref().take(WINDOW));
+            all += took;
+            windows.push(each(took, WINDOW as u64 * BLOCK_TRANSFERS));
+        }
+        Timing::of(windows)
+    }
+
+    /// The same, with the share of transfers, in percent, whose sender held
+    /// tainted units: the mean of what is so before and after the windows.
+    pub(crate) fn timing_with_share(&mut self) -> (Timing, f64) {
+        let before = self.tainted();
+        let timing = self.timing();
+        let after = self.tainted();
+        let blocks: Vec<Block> = self.stream.by_ref().take(WINDOW / 16).collect();
+        (timing, (share(&blocks, &before) + share(&blocks, &after)) / 2.0)
+    }
+
+    fn tainted(&self) -> HashSet<Address> {
+        self.engine.taint_rows().into_iter().map(|(_, row)| row.account.address).collect()
+    }
+
+    /// What memory allows over the next transfers of the same stream. The engine
+    /// goes, to make room.
+    pub(crate) fn limit(self) -> Limit {
+        let Run { engine, mut stream, accounts } = self;
+        drop(engine);
+        let mut next = || ends(stream.by_ref().take(WINDOW), |rank| number(rank, accounts));
+        let (first, windows) = (next(), [next(), next(), next()]);
+        let mut records = Records::new(usize::try_from(accounts).expect("fits"));
+        records.plain(&first);
+        let median = |times: [Duration; 3]| {
+            Timing::of(times.map(|took| each(took, first.len())).to_vec()).median
+        };
+        Limit {
+            plain: median(windows.each_ref().map(|window| records.plain(window))),
+            ahead: median(windows.each_ref().map(|window| records.prefetched(window))),
+            read: median(windows.each_ref().map(|window| records.chased(window))) / 2.0,
+        }
+    }
+}
+
+/// What memory allows, in ns.
+pub(crate) struct Limit {
+    /// For each transfer.
+    pub(crate) plain: f64,
+    /// For each transfer, records asked for ahead.
+    pub(crate) ahead: f64,
+    /// For one read that waits for the one before it.
+    pub(crate) read: f64,
+}
+
+/// ns for one transfer, in some windows.
+pub(crate) struct Timing {
+    pub(crate) median: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Timing {
+    fn of(mut windows: Vec<f64>) -> Timing {
+        windows.sort_unstable_by(f64::total_cmp);
+        let (least, most) = (windows[0], windows[windows.len() - 1]);
+        Timing { median: windows[windows.len() / 2], least, most }
+    }
+}
+
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Timing { median, least, most } = self;
+        write!(f, "{median:.0} ({least:.0} to {most:.0})")
+    }
+}
+
+/// A case of those wallets.
+pub(crate) fn wallets(ranks: &[u64], min_units: u64, max_hops: Option<u32>) -> Case {
+    let source = |rank: &u64| Source::Wallet { account: key(*rank), since_block: 0 };
+    let first = case(&format!("case-{:08}", ranks[0]), ranks[0], min_units);
+    Case { sources: ranks.iter().map(source).collect(), max_hops, ..first }
+}
+
+/// Memory that the process holds now, in MB; 0 where the system does not tell.
+pub(crate) fn resident_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) / 1024
+}
+
+/// The place of an account in the order in which the engine learns of them.
+fn number(rank: u64, accounts: u64) -> u32 {
+    u32::try_from(rank * SPREAD % accounts).expect("fewer than 2^32 accounts")
+}
+
+/// Transfers of which the sender is among those accounts, in percent.
+fn share(blocks: &[Block], accounts: &HashSet<Address>) -> f64 {
+    let events: Vec<_> = blocks.iter().flat_map(|block| &block.events).collect();
+    let from = |action: &Action| match action {
+        Action::Transfer { from, .. } => accounts.contains(from),
+        _ => false,
+    };
+    let tainted = events.iter().filter(|event| from(&event.action)).count();
+    100.0 * float(tainted) / float(events.len())
+}
+
+fn each(took: Duration, transfers: impl TryInto<u32>) -> f64 {
+    took.as_secs_f64() * 1e9 / float(transfers)
+}
+
+/// The count as a number to divide by.
+pub(crate) fn float(count: impl TryInto<u32>) -> f64 {
+    count.try_into().map_or(f64::INFINITY, f64::from)
+}

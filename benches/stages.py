@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Where the time of one transfer goes: a bench is timed, sampled by perf, and
+each sample is given to the stage of the engine in whose source it fell.
+
+    benches/stages.py                          # the engine without a case
+    benches/stages.py --filter haircut/100_cases
+    benches/stages.py --bench end_to_end --filter end_to_end/java_tron
+
+Needs perf and addr2line (Debian: linux-perf, binutils). A sample belongs to the
+innermost function, inlined ones included, that a stage owns; library code
+belongs to the stage that called it. Time outside of the engine and the
+decoders, such as making blocks, is left out. Where the processor counts cache
+misses, they are given by stage as well.
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+# The first match owns a source file; what matches none is its caller's.
+STAGES = [
+    ("put records into blocks", r"crates/codec/src/assembler"),
+    ("decode", r"crates/codec/src/"),
+    ("look up addresses", r"crates/core/src/accounts/"),
+    ("move balances", r"crates/core/src/ledger\.rs"),
+    ("trace taint", r"crates/core/src/(trace|policy)/"),
+    ("append to the graph", r"crates/core/src/graph\.rs"),
+    ("keep history", r"crates/core/src/history/tail\.rs"),
+    ("seal history", r"crates/core/src/(segment|history)/"),
+    ("alerts, freeze desk", r"crates/core/src/(freeze/|alert\.rs|effect\.rs|engine/(tell|report|sums)\.rs)"),
+    ("undo journal", r"crates/core/src/(journal\.rs|engine/reorg\.rs)"),
+    ("the engine's own steps", r"crates/core/src/engine/"),
+]
+# The time of these is measured; the rest makes their input.
+MEASURED = re.compile(r"crates/(core/src/engine/(mod|block)\.rs|codec/src/)")
+CLOCK = "cpu-clock"
+HERTZ = 1999
+# Event, the events between two samples, its name in the table, in how many transfers.
+COUNTED = [
+    ("page-faults", 97, "page faults, 1,000 transfers", 1000),
+    ("cache-misses", 997, "cache misses", 1),
+    ("dTLB-load-misses", 997, "TLB misses", 1),
+]
+
+
+def output(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def bench_binary(name):
+    messages = output("cargo", "bench", "--locked", "-p", "flow-benches", "--bench", name,
+                      "--no-run", "--message-format=json")
+    for line in messages.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == name:
+            return message["executable"]
+    sys.exit(f"cargo names no executable of the bench {name}")
+
+
+def nanoseconds(binary, name):
+    """The time that criterion finds for one element: the middle of its estimates."""
+    text = output(binary, "--bench", "--exact", name)
+    units = {"elem/s": 1, "Kelem/s": 1e3, "Melem/s": 1e6, "Gelem/s": 1e9}
+    found = re.search(r"thrpt:\s+\[\S+ \S+ (\S+) (\S+) \S+ \S+\]", text)
+    if not found:
+        sys.exit(f"no bench is named {name}:\n{text}")
+    return 1e9 / (float(found[1]) * units[found[2]])
+
+
+def is_counted(event):
+    done = subprocess.run(["perf", "stat", "-x,", "-e", event, "true"], capture_output=True, text=True)
+    return done.returncode == 0 and "<not" not in done.stderr
+
+
+def samples(binary, name, seconds, events, data):
+    """Event and addresses, innermost first, of each sample."""
+    asked = [f"{CLOCK}/freq={HERTZ}/"] + [f"{event}/period={period}/" for event, period, *_ in events]
+    asked = [word for event in asked for word in ("-e", event)]
+    output("perf", "record", "-o", data, *asked, "--call-graph", "dwarf,8192", "--",
+           binary, "--bench", "--profile-time", str(seconds), "--exact", name)
+    text = output("perf", "script", "-i", data, "--no-inline", "-F", "event,ip,sym,dso")
+    # perf gives places in the file, addr2line wants addresses.
+    shift = code_shift(binary)
+    event, chain = None, []
+    for line in [*text.splitlines(), ""]:
+        frame = re.match(r"\s+([0-9a-f]+) (.*) \((.*)\)$", line)
+        if frame:
+            chain.append(int(frame[1], 16) - shift if frame[3] == binary else None)
+        elif line.strip():
+            event = re.match(r"\s*([\w-]+)", line)[1]
+        elif event:
+            yield event, chain
+            event, chain = None, []
+
+
+def code_shift(binary):
+    """Between offsets in the file and addresses of its code."""
+    for line in output("readelf", "-lW", binary).splitlines():
+        found = re.match(r"\s+LOAD\s+(0x\S+)\s+(0x\S+) .* R E ", line)
+        if found:
+            return int(found[1], 16) - int(found[2], 16)
+    sys.exit(f"{binary} has no code")
+
+
+def sources(binary, addresses):
+    """By address: the source files of its function and of those it is inlined into."""
+    asked = "\n".join(hex(address) for address in addresses)
+    done = subprocess.run(["addr2line", "-a", "-i", "-e", binary], input=asked,
+                          capture_output=True, text=True, check=True)
+    found, here = {}, []
+    for line in done.stdout.splitlines():
+        if line.startswith("0x"):
+            here = found.setdefault(int(line, 16), [])
+        else:
+            here.append(line.rsplit(":", 1)[0])
+    return found
+
+
+def by_stage(binary, sampled):
+    """Samples of each event and stage."""
+    # All but the innermost are return addresses: the call lies before them.
+    places = lambda chain: [a - (at > 0) for at, a in enumerate(chain) if a is not None]
+    files = sources(binary, {address for _, chain in sampled for address in places(chain)})
+    found = collections.Counter()
+    for event, chain in sampled:
+        inner = [file for address in places(chain) for file in files[address]]
+        if any(MEASURED.search(file) for file in inner):
+            owners = (name for file in inner for name, own in STAGES if re.search(own, file))
+            found[event, next(owners)] += 1
+    return found
+
+
+def main():
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--bench", default="engine", help="the bench (default: engine)")
+    asked.add_argument("--filter", default="engine/haircut/0_cases", help="what criterion calls it")
+    asked.add_argument("--seconds", type=int, default=5, help="how long to sample (default: 5)")
+    asked.add_argument("--binary", help="the bench, built already")
+    asked = asked.parse_args()
+    binary = str(pathlib.Path(asked.binary or bench_binary(asked.bench)).resolve())
+    name = asked.filter if asked.filter.startswith(asked.bench) else f"{asked.bench}/{asked.filter}"
+    each = nanoseconds(binary, name)
+    events = [event for event in COUNTED if is_counted(event[0])]
+    with tempfile.TemporaryDirectory() as folder:
+        sampled = list(samples(binary, name, asked.seconds, events, f"{folder}/perf.data"))
+    found = by_stage(binary, sampled)
+    clock = {stage: found[CLOCK, stage] for stage, _ in STAGES if found[CLOCK, stage]}
+    ticks = sum(clock.values())
+    transfers = ticks * 1e9 / HERTZ / each
+    print(f"{name}: {each:.0f} ns for each transfer; {ticks} of {len(sampled)} samples in what is timed\n")
+    print("| stage | share | ns |" + "".join(f" {title} |" for _, _, title, _ in events))
+    print("|---|---|---|" + "---|" * len(events))
+    for stage, count in sorted(clock.items(), key=lambda item: -item[1]):
+        counts = (found[event, stage] * period * per / transfers for event, period, _, per in events)
+        counts = "".join(f" {count:.1f} |" for count in counts)
+        print(f"| {stage} | {100 * count / ticks:.0f} % | {each * count / ticks:.0f} |{counts}")
+    for event, _, title, _ in COUNTED:
+        if event not in [known for known, *_ in events]:
+            print(f"\n{title}: not counted here, the processor has no counter that perf may use")
+
+
+if __name__ == "__main__":
+    main()
