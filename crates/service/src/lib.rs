@@ -8,6 +8,7 @@
 //! calls [`main`] and nothing else.
 
 pub mod bench;
+pub mod casework;
 pub mod checkpoint;
 pub mod cli;
 pub mod commands;
