@@ -186,15 +186,19 @@ pub fn parse_opening_csv(text: &[u8]) -> Result<Vec<(AccountKey, Amount)>, CaseF
 
 /// Writes a case as [`parse_case`] reads it.
 pub fn case_to_json(case: &Case) -> String {
-    let record = CaseRecord {
+    serde_json::to_string(&case_record(case)).expect("strings and integers are always JSON")
+}
+
+/// The case in the shape of its JSON.
+pub fn case_record(case: &Case) -> CaseRecord {
+    CaseRecord {
         id: case.id.clone(),
         title: case.title.clone(),
         category: case.category.clone(),
         sources: case.sources.iter().map(from_source).collect(),
         min_units: Units(case.min_units),
         max_hops: case.max_hops,
-    };
-    serde_json::to_string(&record).expect("strings and integers are always JSON")
+    }
 }
 
 /// Writes a label as [`parse_label`] reads it.

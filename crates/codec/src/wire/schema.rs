@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::freeze::FreezeRecord;
 use super::record::AlertRecord;
+use super::request::RequestRecord;
 use crate::case_file::{CaseRecord, LabelRecord};
 
 /// Each schema with the name of its file.
@@ -19,6 +20,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             "freeze-recommendation.json",
             written::<FreezeRecord>("urn:usdt-flow:schema:freeze-recommendation:1"),
         ),
+        ("freeze-request.json", written::<RequestRecord>("urn:usdt-flow:schema:freeze-request:1")),
         ("case.json", read::<CaseRecord>("urn:usdt-flow:schema:case:1")),
         ("label.json", read::<LabelRecord>("urn:usdt-flow:schema:label:1")),
     ]

@@ -6,10 +6,13 @@
 //! others wrote (titles, labels, names of files) is escaped wherever it goes.
 
 pub mod document;
+pub mod dsse;
 mod html;
 pub mod inputs;
+pub mod letter;
 mod markdown;
 mod method;
+pub mod packet;
 pub mod report;
 pub mod standing;
 pub mod trail;

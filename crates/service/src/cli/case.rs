@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use flow_core::Policy;
 
 use super::trace::policy;
-use super::{PastArgs, ReportCaseArgs};
+use super::{PacketArgs, PastArgs, ReportCaseArgs};
 
 /// `usdt-flow case`.
 #[derive(Debug, Subcommand)]
@@ -29,6 +29,8 @@ Arrivals at services are counted by UTC day of the block.")]
     Show(ShowCaseArgs),
     /// Write the case file for a prosecutor: ledger, wallets, trails, method
     Report(ReportCaseArgs),
+    /// Write what an issuer or a service asks for before it freezes an account
+    Packet(Box<PacketArgs>),
 }
 
 /// What all modes of `case` take.

@@ -6,6 +6,7 @@
 mod admin;
 mod bench;
 mod case;
+mod case_packet;
 mod case_report;
 mod trace;
 mod work;
@@ -25,6 +26,7 @@ pub use admin::{
 };
 pub use bench::{BenchArgs, BenchCommand, BenchOutput, LatencyArgs, ThroughputArgs};
 pub use case::{CaseArgs, CaseCommand, CaseOutput, ShowCaseArgs};
+pub use case_packet::{PacketArgs, Recipient};
 pub use case_report::{DocumentFormat, ReportCaseArgs};
 pub use trace::{
     AskArgs, BackwardArgs, ForwardArgs, GraphOutput, PastArgs, PathArgs, RowOutput, TraceCommand,

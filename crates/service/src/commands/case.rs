@@ -14,6 +14,7 @@ pub fn execute(command: &CaseCommand, global: &GlobalArgs) -> anyhow::Result<()>
         CaseCommand::List(args) => list(args, global),
         CaseCommand::Show(args) => show(args, global),
         CaseCommand::Report(args) => super::case_report::execute(args, global),
+        CaseCommand::Packet(args) => super::case_packet::execute(args, global),
     }
 }
 

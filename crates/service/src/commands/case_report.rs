@@ -16,7 +16,8 @@ use crate::trace::output;
 /// Traces the case and writes what became of its money.
 pub fn execute(args: &ReportCaseArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let case = super::trace::known_case(&args.id, &args.cases)?;
-    let (mut past, config) = super::trace::open_configured(&args.past, &[], global)?;
+    let (mut past, config) =
+        super::trace::open_configured(&args.past, &[], args.past.config.flags(), global)?;
     let trace = super::case::balanced(&past, &case, args.policy, &args.past)?;
     let ledger = Ledger::of(&mut past, case, trace)?;
     let frame = Frame {

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod case;
+pub mod case_packet;
 pub mod case_report;
 pub mod checkpoint;
 pub mod completions;

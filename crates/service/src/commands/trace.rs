@@ -8,7 +8,7 @@ use crate::cli::{
     AskArgs, BackwardArgs, ForwardArgs, GlobalArgs, GraphOutput, PastArgs, PathArgs, RowOutput,
     TraceCommand,
 };
-use crate::config::Config;
+use crate::config::{Config, Flag};
 use crate::knowledge::Knowledge;
 use crate::report::Explain;
 use crate::trace::hop::{FullHop, leading_to};
@@ -30,16 +30,17 @@ pub(super) fn open(
     files: &[PathBuf],
     global: &GlobalArgs,
 ) -> anyhow::Result<Past> {
-    Ok(open_configured(args, files, global)?.0)
+    Ok(open_configured(args, files, args.config.flags(), global)?.0)
 }
 
-/// The same, with the configuration.
+/// The same, with the configuration under the flags of the command.
 pub(super) fn open_configured(
     args: &PastArgs,
     files: &[PathBuf],
+    flags: Vec<Flag>,
     global: &GlobalArgs,
 ) -> anyhow::Result<(Past, Config)> {
-    let config = super::load(&args.config, args.config.flags(), global)?.config;
+    let config = super::load(&args.config, flags, global)?.config;
     crate::logging::start(&config.log, global.color)?;
     Ok((source::open(args, files)?, config))
 }

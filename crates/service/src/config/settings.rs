@@ -161,6 +161,7 @@ fn shell() -> Vec<Setting> {
         setting("commit.max_records", Kind::Number(1..=1_000_000), Some(Value::Number(20_000))),
         setting("http.listen", Kind::Text, text("127.0.0.1:9464")),
         setting("http.linger_seconds", Kind::Number(0..=600), Some(Value::Number(30))),
+        setting("casework.key_file", Kind::Path, None),
         setting("log.format", Kind::Text, text("text")),
         setting("log.level", Kind::Text, text("info")),
     ]

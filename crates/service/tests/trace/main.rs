@@ -5,6 +5,7 @@ mod ask;
 mod case;
 mod common;
 mod export;
+mod packet;
 mod report;
 mod verify;
 

@@ -4,6 +4,8 @@ mod ends;
 mod money;
 mod paths;
 
+pub(super) use paths::trail_rows;
+
 use flow_codec::{address, wire};
 use flow_core::{Case, Chain, EngineConfig, Past, Policy, Source, Trace};
 
@@ -252,7 +254,7 @@ const fn adds_up(policy: Policy) -> bool {
 }
 
 /// Columns of words and figures, by name; figures end with a colon here.
-fn columns(names: &[&'static str]) -> Vec<super::document::Column> {
+pub(super) fn columns(names: &[&'static str]) -> Vec<super::document::Column> {
     let column = |name: &&'static str| match name.strip_suffix(':') {
         Some(name) => figures(name),
         None => words(name),

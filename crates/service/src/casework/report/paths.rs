@@ -64,8 +64,7 @@ impl Report<'_> {
         let strength = self.told(trail.strength);
         let transfers = count(trail.hops.len(), "transfer", "transfers");
         self.document.say(format!("Way {}: {transfers}, strength {strength}.", at + 1));
-        let rows: Vec<Vec<Text>> =
-            trail.hops.iter().enumerate().map(|(at, full)| self.step(at, full)).collect();
+        let rows = trail_rows(self.trace().policy.name(), self.frame.unit, trail);
         let units = match self.frame.unit {
             Unit::Usdt => ["moved (USDT):", "tainted (USDT):"],
             Unit::Base => ["moved (base units):", "tainted (base units):"],
@@ -73,26 +72,35 @@ impl Report<'_> {
         let names = ["#:", "when", "transfer", units[0], units[1]];
         self.document.table(&columns(&names), rows);
     }
+}
 
-    fn step(&self, at: usize, full: &FullHop) -> Vec<Text> {
-        let (from, to) = full.ends();
-        let index = full.facts.log_index.map_or(String::new(), |index| format!(", log {index}"));
-        let when = day_and_time(full.facts.timestamp_ms).next_line();
-        let policy = self.trace().policy.name();
-        let missing = match full.hop.missing {
-            0 => String::new(),
-            units => format!("; {} of what it held came before the first event", self.told(units)),
-        };
-        let transfer = Text::plain("from ").and_code(from).next_line();
-        let transfer = transfer.and("to ").and_code(to).next_line();
-        let transfer = transfer.and("tx ").and_code(full.tx()).next_line();
-        let transfer = transfer.and(format!("{policy}: {}{missing}", full.arithmetic));
-        vec![
-            Text::plain((at + 1).to_string()),
-            when.and(format!("{} block {}{index}", full.facts.chain, full.facts.block)),
-            transfer.next_line().and(arrival(full)),
-            self.frame.unit.of(full.hop.amount).into(),
-            self.frame.unit.of(full.hop.moved).into(),
-        ]
-    }
+/// The transfers of a trail, one row each.
+pub(in crate::casework) fn trail_rows(policy: &str, unit: Unit, trail: &Trail) -> Vec<Vec<Text>> {
+    let steps = trail.hops.iter().enumerate();
+    steps.map(|(at, full)| step(at, full, policy, unit)).collect()
+}
+
+fn step(at: usize, full: &FullHop, policy: &str, unit: Unit) -> Vec<Text> {
+    let (from, to) = full.ends();
+    let index = full.facts.log_index.map_or(String::new(), |index| format!(", log {index}"));
+    let missing = match full.hop.missing {
+        0 => String::new(),
+        units => format!(
+            "; {} {} of what it held came before the first event",
+            unit.of(units),
+            unit.name()
+        ),
+    };
+    let when = day_and_time(full.facts.timestamp_ms).next_line();
+    let transfer = Text::plain("from ").and_code(from).next_line();
+    let transfer = transfer.and("to ").and_code(to).next_line();
+    let transfer = transfer.and("tx ").and_code(full.tx()).next_line();
+    let transfer = transfer.and(format!("{policy}: {}{missing}", full.arithmetic)).next_line();
+    vec![
+        Text::plain((at + 1).to_string()),
+        when.and(format!("{} block {}{index}", full.facts.chain, full.facts.block)),
+        transfer.and(arrival(full)),
+        unit.of(full.hop.amount).into(),
+        unit.of(full.hop.moved).into(),
+    ]
 }
