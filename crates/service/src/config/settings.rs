@@ -118,6 +118,7 @@ fn output() -> Vec<Setting> {
 
 fn engine() -> Vec<Setting> {
     let amount = || Kind::Number(0..=u64::MAX);
+    let lag = |chain: Chain| format!("engine.freeze_lag_seconds.{chain}");
     let thresholds = vec![10_000_000_000, 100_000_000_000, 1_000_000_000_000];
     vec![
         setting("engine.policy", Kind::Text, text("haircut")),
@@ -129,6 +130,8 @@ fn engine() -> Vec<Setting> {
             Kind::Number(0..=31_536_000),
             Some(Value::Number(300)),
         ),
+        setting(lag(Chain::Tron), Kind::Number(0..=31_536_000), Some(Value::Number(9_360))),
+        setting(lag(Chain::Ethereum), Kind::Number(0..=31_536_000), Some(Value::Number(18_000))),
     ]
 }
 
