@@ -28,7 +28,7 @@ Examples:
 Arrivals at services are counted by UTC day of the block.")]
     Show(ShowCaseArgs),
     /// Write the case file for a prosecutor: ledger, wallets, trails, method
-    Report(ReportCaseArgs),
+    Report(Box<ReportCaseArgs>),
     /// Write what an issuer or a service asks for before it freezes an account
     Packet(Box<PacketArgs>),
 }

@@ -98,7 +98,7 @@ impl Report<'_> {
         let rows: Vec<Vec<Text>> = wallets.iter().take(shown).enumerate().map(row).collect();
         let rest = &wallets[shown..];
         let left: u128 = rest.iter().map(|wallet| u128::from(wallet.tainted)).sum();
-        let rest = (rest.len() > 0).then(|| {
+        let rest = (!rest.is_empty()).then(|| {
             let more = count(rest.len(), "more wallet holds", "more wallets hold");
             format!("{more} {} of tainted units.", self.told(left))
         });
@@ -160,7 +160,7 @@ impl Report<'_> {
                 name(wallet.account),
                 asked.into(),
                 unit.of(wallet.tainted).into(),
-                unit.of(wallet.balance - wallet.tainted.min(wallet.balance)).into(),
+                unit.of(wallet.balance.saturating_sub(wallet.tainted)).into(),
                 share(wallet.tainted, wallet.balance).into(),
             ]
         };
