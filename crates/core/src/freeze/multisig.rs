@@ -78,7 +78,7 @@ pub(super) fn after_step(
         MultisigAction::Revocation { owner, .. } => after.owners.retain(|known| *known != owner),
         MultisigAction::Execution { .. } => (after.executed, after.failed) = (true, false),
         MultisigAction::ExecutionFailure { .. } => after.failed = true,
-        MultisigAction::Submission { .. } => {}
+        MultisigAction::Submission { .. } | MultisigAction::RequirementChange { .. } => {}
     }
     (after != *before).then_some((*key, after))
 }
