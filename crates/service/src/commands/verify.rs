@@ -43,8 +43,7 @@ pub fn execute(args: &VerifyArgs, global: &GlobalArgs) -> anyhow::Result<()> {
         if verdicts.is_empty() {
             continue;
         }
-        let count =
-            |is: fn(&&&Verdict) -> bool| verdicts.iter().filter(|verdict| is(verdict)).count();
+        let count = |is: fn(&&&Verdict) -> bool| verdicts.iter().filter(is).count();
         let differ = count(|verdict| matches!(verdict, Verdict::Differs(_)));
         let retracted = count(|verdict| matches!(verdict, Verdict::Retracted));
         let refused = count(|verdict| matches!(verdict, Verdict::Refused(_)));

@@ -131,9 +131,9 @@ impl Report<'_> {
              freeze catches the clean units of a wallet too: the smaller the share, the more \
              reason for care.",
         ));
-        self.to_freeze(Advice::AskIssuer, "Ask the issuer", "No wallet is for the issuer.");
+        self.freezable(Advice::AskIssuer, "Ask the issuer", "No wallet is for the issuer.");
         if self.standing.wallets.iter().any(|wallet| wallet.advice == Advice::AskService) {
-            self.to_freeze(Advice::AskService, "Ask the service: deposit addresses", "");
+            self.freezable(Advice::AskService, "Ask the service: deposit addresses", "");
         }
         self.at_services()?;
         let moving = self.standing.wallets.iter().filter(|wallet| wallet.advice == Advice::Moving);
@@ -149,7 +149,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    fn to_freeze(&mut self, advice: Advice, heading: &str, none: &str) {
+    fn freezable(&mut self, advice: Advice, heading: &str, none: &str) {
         let unit = self.frame.unit;
         let row = |wallet: &Wallet| {
             let asked = match (&wallet.label, advice) {
