@@ -159,7 +159,7 @@ fn other_bytes_are_no_image() {
         Engine::restore(strict(), Box::new(MemoryArchive), Vec::new(), bytes).map(|_| ())
     };
     assert_eq!(restore(&[]), Err(RestoreError::Malformed("version")));
-    assert_eq!(restore(&[9]), Err(RestoreError::Version { found: 9, expected: 2 }));
+    assert_eq!(restore(&[9]), Err(RestoreError::Version { found: 9, expected: 3 }));
     let mut bytes = encoded(&image(&mut Engine::new(strict())));
     assert_eq!(restore(&bytes), Ok(()));
     bytes.push(0);
