@@ -414,7 +414,8 @@ fn every_field_written_is_described_and_required() {
 #[test]
 fn the_topic_index_refers_to_every_schema() {
     let index = std::fs::read_to_string(schema_folder().join("../asyncapi.yaml")).unwrap();
-    for (name, _) in schemas() {
+    // A request to freeze goes from hand to hand, not through a topic.
+    for (name, _) in schemas().into_iter().filter(|(name, _)| *name != "freeze-request.json") {
         assert!(index.contains(&format!("./schemas/{name}")), "{name}");
     }
 }

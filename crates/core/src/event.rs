@@ -165,6 +165,11 @@ pub enum MultisigAction {
         /// The multisig's transaction id.
         id: u64,
     },
+    /// `RequirementChange(required)`.
+    RequirementChange {
+        /// Confirmations that the wallet asks for from now on.
+        required: u64,
+    },
 }
 
 /// The call that a multisig transaction makes to the USDT contract.

@@ -51,7 +51,7 @@ pub use late::LateTrace;
 pub use ledger::{AccountRow, LedgerStats};
 pub use past::{
     Blocks, Covered, Held, Hop, Origin, Origins, Past, PastError, PastSizes, Paths, Share, Trace,
-    TraceGraph, TracePath, TransferFacts, strongest_paths,
+    TraceGraph, TracePath, TransferFacts, paths_from_sources, strongest_paths,
 };
 pub use policy::Policy;
 pub use primitives::{AccountKey, Address, Amount, BlockHash, Chain, TransferRef, TxHash};

@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod bench;
+pub mod casework;
 pub mod checkpoint;
 pub mod cli;
 pub mod commands;

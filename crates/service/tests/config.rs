@@ -87,6 +87,17 @@ fn defaults_are_those_of_the_engine() {
 }
 
 #[test]
+fn the_lag_to_a_freeze_is_set_for_each_chain() {
+    let lag = |text: &str| {
+        let lag_ms = load(text).unwrap().engine.freeze_lag_ms;
+        [Chain::Tron, Chain::Ethereum].map(|chain| lag_ms[chain.index()])
+    };
+    assert_eq!(lag(""), [9_360_000, 18_000_000]);
+    assert_eq!(lag("[engine.freeze_lag_seconds]\ntron = 60\n"), [60_000, 18_000_000]);
+    assert_eq!(lag("[engine]\nfreeze_lag_seconds.ethereum = 0\n"), [9_360_000, 0]);
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_and_neighbor() {
     assert_eq!(
         problems("[kafka]\n\nbootstap_servers = \"a:1\"\n"),

@@ -31,6 +31,7 @@ fn every_kind(chain: Chain) -> Block {
         Action::Multisig(MultisigAction::Revocation { id: 4_000, owner: a }),
         Action::Multisig(MultisigAction::Execution { id: 4_000 }),
         Action::Multisig(MultisigAction::ExecutionFailure { id: 4_000 }),
+        Action::Multisig(MultisigAction::RequirementChange { required: 4 }),
     ];
     let mut hash = [9; 32];
     hash[..8].copy_from_slice(&77_u64.to_be_bytes());

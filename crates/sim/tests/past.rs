@@ -10,7 +10,7 @@ use common::config;
 use flow_core::{
     AccountKey, Action, Archive, Block, Case, Chain, Engine, EngineConfig, Event, Hop, Image,
     ImageError, Label, Origin, Origins, Outcome, Past, Policy, Source, Trace, TracePath,
-    strongest_paths,
+    paths_from_sources, strongest_paths,
 };
 use flow_sim::ledger_gen::{RandomLedger, random_ledger};
 use flow_sim::oracle::{self, Oracle};
@@ -396,6 +396,36 @@ fn the_strongest_paths_are_those_of_an_enumeration() {
         }
     }
     assert!(compared > 10_000 || seeds().end < 2_000, "{compared}");
+}
+
+#[test]
+fn paths_from_the_crime_leave_a_source_once() {
+    let mut compared = 0;
+    for seed in seeds() {
+        let (ledger, past) = told(seed);
+        let policy = Policy::ALL[usize::try_from(seed).expect("small") % 6];
+        let trace = follow(&past, &ledger.cases[0], policy);
+        let leaves = |ix: &u32| trace.hops[*ix as usize].hops == 1;
+        let begins: BTreeSet<u32> =
+            trace.hops.iter().filter(|hop| hop.hops == 1).map(|hop| hop.from).collect();
+        let ends: BTreeSet<u32> = trace.hops.iter().map(|hop| hop.to).collect();
+        for to in ends {
+            let each = begins.iter().map(|from| all_paths(&trace, *from, to));
+            let Some(each) = each.collect::<Option<Vec<_>>>() else { continue };
+            let mut all: Vec<TracePath> = each.into_iter().flatten().collect();
+            all.retain(|path| leaves(&path.hops[0]) && !path.hops[1..].iter().any(leaves));
+            all.sort_by_key(|path| {
+                (std::cmp::Reverse(path.strength), path.hops.len(), path.hops.clone())
+            });
+            for k in [1, 1_000] {
+                let found = paths_from_sources(&trace, to, k);
+                assert!(!found.given_up, "seed {seed}");
+                assert_eq!(found.paths, all[..k.min(all.len())], "seed {seed} {to} {k}");
+            }
+            compared += all.len();
+        }
+    }
+    assert!(compared > 5_000 || seeds().end < 2_000, "{compared}");
 }
 
 #[test]

@@ -34,6 +34,7 @@ enum Kind {
     Revocation,
     Execution,
     ExecutionFailure,
+    RequirementChange,
 }
 
 /// An event as its contract declares it.
@@ -66,7 +67,7 @@ const fn event(
 }
 
 /// In the order of how often they occur.
-pub(super) static EVENTS: [EventAbi; 11] = [
+pub(super) static EVENTS: [EventAbi; 12] = [
     event(
         Kind::Transfer,
         usdt,
@@ -132,6 +133,12 @@ pub(super) static EVENTS: [EventAbi; 11] = [
         multisig,
         "ExecutionFailure(uint256)",
         b"526441bb6c1aba3c9a4a6ca1d6545da9c2333c8c48343ef398eb858d72b79236",
+    ),
+    event(
+        Kind::RequirementChange,
+        multisig,
+        "RequirementChange(uint256)",
+        b"a3f1ee9126a074d9326c682f561767f710e927faa811f7a99829d49dc421797a",
     ),
 ];
 
@@ -280,6 +287,7 @@ fn multisig_action(kind: Kind, words: &Words<'_>) -> Result<MultisigAction, Deco
     Ok(match kind {
         Kind::Execution => MultisigAction::Execution { id },
         Kind::ExecutionFailure => MultisigAction::ExecutionFailure { id },
+        Kind::RequirementChange => MultisigAction::RequirementChange { required: id },
         _ => MultisigAction::Submission { id: Some(id), call: None },
     })
 }
@@ -311,7 +319,7 @@ impl<'a> Words<'a> {
     }
 
     fn id(&self, word: &[u8; 32]) -> Result<u64, DecodeError> {
-        small_word(word).ok_or_else(|| self.fault("an id is above 2^64 - 1"))
+        small_word(word).ok_or_else(|| self.fault("a number is above 2^64 - 1"))
     }
 
     fn fault(&self, fault: &'static str) -> DecodeError {

@@ -410,7 +410,8 @@ fn share_of_balance(recommendation: &FreezeRecommendation, tainted: Amount) -> O
     }
 }
 
-const fn contract(chain: Chain) -> &'static str {
+/// The USDT contract on the chain, in its spelling.
+pub const fn contract(chain: Chain) -> &'static str {
     match chain {
         Chain::Ethereum => "0xdAC17F958D2ee523a2206206994597C13D831ec7",
         Chain::Tron => "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t",

@@ -13,15 +13,18 @@ mod audit;
 mod freeze;
 mod read;
 mod record;
+mod request;
 mod schema;
 mod time;
 
 pub use audit::{AUDIT_TYPE, AuditEvent, AuditRecord, audit_message};
 pub use freeze::{
-    ActByRecord, ClaimRecord, EscapeRecord, FreezeRecord, NextRecord, SubmissionRecord, WorthRecord,
+    ActByRecord, ClaimRecord, EscapeRecord, FreezeRecord, NextRecord, SubmissionRecord,
+    WorthRecord, contract,
 };
 pub use read::{ParsedAlert, ReadError};
 pub use record::{AlertRecord, AttributionRecord, PathRecord, ServiceRecord, Units};
+pub use request::{InputRecord, ParsedRequest, RequestRecord, StepRecord, TrailRecord};
 pub use schema::schemas;
 pub use time::rfc3339_utc;
 
@@ -34,6 +37,8 @@ use crate::address;
 pub const ALERT_TYPE: &str = "usdt.flow.alert.v1";
 /// CloudEvents type of a freeze recommendation.
 pub const FREEZE_TYPE: &str = "usdt.flow.freeze-recommendation.v1";
+/// Type of a request to freeze.
+pub const REQUEST_TYPE: &str = "usdt.flow.freeze-request.v1";
 /// Version of the values' layout. Rises when a field changes its meaning or
 /// goes; a new field leaves it alone.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -63,12 +63,14 @@ pub struct ParsedAlert {
     pub path_omitted: u32,
 }
 
-/// Why an alert record cannot be read.
+/// Why a record cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// Not JSON, or a field is missing or of the wrong JSON type.
-    #[error("not an alert record: {detail}")]
+    #[error("not {record}: {detail}")]
     NotARecord {
+        /// What it ought to be.
+        record: &'static str,
         /// What the parser says; it names the field.
         detail: String,
     },
@@ -111,8 +113,8 @@ impl AlertRecord {
     /// # Errors
     /// [`ReadError`] names the field at fault.
     pub fn read(json: &[u8]) -> Result<ParsedAlert, ReadError> {
-        let record: AlertRecord = serde_json::from_slice(json)
-            .map_err(|error| ReadError::NotARecord { detail: error.to_string() })?;
+        let record: AlertRecord =
+            serde_json::from_slice(json).map_err(|error| not_an_alert(&error))?;
         record.parsed()
     }
 
@@ -160,6 +162,10 @@ impl AlertRecord {
     }
 }
 
+fn not_an_alert(error: &serde_json::Error) -> ReadError {
+    ReadError::NotARecord { record: "an alert record", detail: error.to_string() }
+}
+
 fn path_step(chain: Chain, step: &PathRecord) -> Result<PathStep, ReadError> {
     let tx = address::parse_tx(&step.tx).map_err(|error| error.at("path.tx"))?;
     Ok(PathStep {
@@ -179,7 +185,11 @@ fn attribution(record: &AttributionRecord) -> Result<Attribution, ReadError> {
     Ok(Attribution { policy, tainted: record.tainted.0, held: record.held.0 })
 }
 
-fn policy(fields: [&'static str; 2], name: &str, told: u32) -> Result<Policy, ReadError> {
+pub(super) fn policy(
+    fields: [&'static str; 2],
+    name: &str,
+    told: u32,
+) -> Result<Policy, ReadError> {
     let policy = known(fields[0], name, Policy::from_name)?;
     version(fields[1], told, policy.version())?;
     Ok(policy)
@@ -195,16 +205,16 @@ fn alert_id(text: &str) -> Result<AlertId, ReadError> {
     Ok(AlertId(id))
 }
 
-fn account(field: &'static str, chain: Chain, text: &str) -> Result<Address, ReadError> {
+pub(super) fn account(field: &'static str, chain: Chain, text: &str) -> Result<Address, ReadError> {
     Ok(address::parse(chain, text).map_err(|error| error.at(field))?)
 }
 
-fn unix_ms(field: &'static str, text: &str) -> Result<u64, ReadError> {
+pub(super) fn unix_ms(field: &'static str, text: &str) -> Result<u64, ReadError> {
     time::parse_rfc3339_utc(text)
         .ok_or_else(|| invalid(field, text, "a time in UTC with milliseconds"))
 }
 
-fn version(field: &'static str, told: u32, known: u32) -> Result<(), ReadError> {
+pub(super) fn version(field: &'static str, told: u32, known: u32) -> Result<(), ReadError> {
     if told == known { Ok(()) } else { Err(ReadError::Version { field, told, known }) }
 }
 
@@ -218,7 +228,7 @@ fn named<T: Copy>(
     known(field, name, |name| all.iter().copied().find(|one| name_of(*one) == name))
 }
 
-fn known<T>(
+pub(super) fn known<T>(
     field: &'static str,
     value: &str,
     find: impl Fn(&str) -> Option<T>,

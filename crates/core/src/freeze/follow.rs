@@ -2,7 +2,7 @@
 //! while a freeze is pending.
 
 use super::told::Escape;
-use super::{FreezeDesk, is_service};
+use super::{DeskChange, FreezeDesk, is_service};
 use crate::Amount;
 use crate::alert::Sight;
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, Transfer};
@@ -52,10 +52,9 @@ impl FreezeDesk {
         if tainted == 0 && !watched {
             return;
         }
-        let record = self.records.get(&transfer.from);
+        let record = self.records.get_mut(&transfer.from);
         let Some(record) = record.filter(|record| watched || record.is_open()) else { return };
-        let mut record = record.clone();
-        record.progress.escaped.push(Escape {
+        let before = record.progress.escaped.push(Escape {
             to: sight.accounts.key(transfer.to).address,
             transfer: mark.place(),
             block: block.number,
@@ -63,7 +62,7 @@ impl FreezeDesk {
             units: transfer.amount,
             tainted,
         });
-        self.set_record(transfer.from, Some(record));
+        self.changes.push(DeskChange::Escape(transfer.from, before));
     }
 
     fn follow_windows(&mut self, transfer: &Transfer, block: &BlockMeta, sight: &Sight<'_>) {

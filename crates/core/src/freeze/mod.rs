@@ -45,6 +45,7 @@ pub use multisig::required as confirmations_required;
 pub(crate) use multisig::{Book, Proposal, ProposalKey};
 pub use rank::{DeskTotals, FreezeRank, Worth, ranked, smallest_set};
 pub(crate) use record::{Known, Record};
+pub(crate) use told::EscapesWere;
 pub use told::{Escape, Escapes, NextAddress, Progress, Submission, SubmittedCall};
 pub(crate) use window::Window;
 
@@ -61,6 +62,9 @@ pub(crate) struct FreezeDesk {
     pub(crate) revisions: HashMap<AccountId, u32, FixedState>,
     /// By chain: what the issuer's owners submitted.
     pub(crate) books: [Book; 2],
+    /// By chain: how many confirmations the issuer's wallet asks for, once it
+    /// has said so.
+    pub(crate) required: [Option<u32>; 2],
     /// By target.
     pub(crate) windows: BTreeMap<AccountId, Window>,
     /// How long units stay where they are.
@@ -85,6 +89,9 @@ pub(crate) enum DeskChange {
         was_there: bool,
     },
     Proposal(Chain, ProposalKey, Option<Proposal>),
+    Required(Chain, Option<u32>),
+    /// A transfer out of a recommended account was noted.
+    Escape(AccountId, EscapesWere),
     Window(AccountId, Option<Window>),
     Stay(AccountId, Option<Stay>),
     /// One of the counts of [`Dwell`].
@@ -95,10 +102,13 @@ impl DeskChange {
     /// The account of which something else was told, if so.
     pub(crate) fn account(&self) -> Option<AccountId> {
         match self {
-            DeskChange::Record(account, _) | DeskChange::Window(account, _) => Some(*account),
+            DeskChange::Record(account, _)
+            | DeskChange::Escape(account, _)
+            | DeskChange::Window(account, _) => Some(*account),
             DeskChange::DueOf(..)
             | DeskChange::Due { .. }
             | DeskChange::Proposal(..)
+            | DeskChange::Required(..)
             | DeskChange::Stay(..)
             | DeskChange::Cell(..) => None,
         }
@@ -198,6 +208,12 @@ impl FreezeDesk {
         block: &BlockMeta,
         sight: &Sight<'_>,
     ) {
+        if let MultisigAction::RequirementChange { required } = step {
+            let required = u32::try_from(required).unwrap_or(u32::MAX);
+            let before = self.required[block.chain.index()].replace(required);
+            self.changes.push(DeskChange::Required(block.chain, before));
+            return;
+        }
         let book = &self.books[block.chain.index()];
         let Some((key, proposal)) = multisig::after_step(book, tx, step, call, block) else {
             return;
@@ -295,6 +311,12 @@ impl FreezeDesk {
             }
             DeskChange::Proposal(chain, key, None) => {
                 self.books[chain.index()].remove(&key);
+            }
+            DeskChange::Required(chain, before) => self.required[chain.index()] = before,
+            DeskChange::Escape(account, before) => {
+                if let Some(record) = self.records.get_mut(&account) {
+                    record.progress.escaped.take_back(before);
+                }
             }
             DeskChange::Window(account, Some(window)) => {
                 self.windows.insert(account, window);
@@ -408,7 +430,8 @@ impl FreezeDesk {
 
     /// What was submitted last about the account and is not forgotten.
     fn submission(&self, account: AccountId, chain: Chain) -> Option<Submission> {
-        multisig::about(&self.books[chain.index()], account, chain)
+        let required = self.required[chain.index()].unwrap_or(multisig::required(chain));
+        multisig::about(&self.books[chain.index()], account, required)
     }
 
     /// `Raised` if the units have rested long enough; else notes when they

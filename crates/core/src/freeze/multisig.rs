@@ -37,8 +37,8 @@ pub(crate) struct Proposal {
 /// The submissions of one chain.
 pub(crate) type Book = BTreeMap<ProposalKey, Proposal>;
 
-/// Confirmations that the issuer's wallet on that chain asks for: 3 on
-/// Ethereum, 2 on TRON.
+/// Confirmations that the issuer's wallet on that chain asks for until it says
+/// otherwise: 3 on Ethereum, 2 on TRON.
 pub const fn required(chain: Chain) -> u32 {
     match chain {
         Chain::Ethereum => 3,
@@ -78,7 +78,7 @@ pub(super) fn after_step(
         MultisigAction::Revocation { owner, .. } => after.owners.retain(|known| *known != owner),
         MultisigAction::Execution { .. } => (after.executed, after.failed) = (true, false),
         MultisigAction::ExecutionFailure { .. } => after.failed = true,
-        MultisigAction::Submission { .. } => {}
+        MultisigAction::Submission { .. } | MultisigAction::RequirementChange { .. } => {}
     }
     (after != *before).then_some((*key, after))
 }
@@ -123,8 +123,8 @@ pub(super) fn over(book: &Book, now_ms: u64) -> Vec<ProposalKey> {
     book.iter().filter(|(_, proposal)| is_over(proposal)).map(|(key, _)| *key).collect()
 }
 
-/// The newest submission about the account.
-pub(super) fn about(book: &Book, account: AccountId, chain: Chain) -> Option<Submission> {
+/// The newest submission about the account; so many confirmations are asked for.
+pub(super) fn about(book: &Book, account: AccountId, required: u32) -> Option<Submission> {
     let mine = book.iter().filter_map(|(key, proposal)| {
         let (call, target) = proposal.call?;
         (target == account).then_some((key, proposal, call))
@@ -137,7 +137,7 @@ pub(super) fn about(book: &Book, account: AccountId, chain: Chain) -> Option<Sub
         block: proposal.block,
         timestamp_ms: proposal.at_ms,
         confirmations: u32::try_from(proposal.owners.len()).unwrap_or(u32::MAX),
-        required: required(chain),
+        required,
         failed: proposal.failed,
     })
 }

@@ -88,15 +88,39 @@ impl Escapes {
     /// So many transfers are told one by one.
     pub const NEWEST_MAX: usize = 32;
 
-    pub(super) fn push(&mut self, escape: Escape) {
-        self.units = self.units.saturating_add(escape.units);
-        self.tainted = self.tainted.saturating_add(escape.tainted);
+    /// Adds a transfer, and tells what was before.
+    pub(super) fn push(&mut self, escape: Escape) -> EscapesWere {
+        let Escapes { units, tainted, omitted, .. } = *self;
+        self.units = units.saturating_add(escape.units);
+        self.tainted = tainted.saturating_add(escape.tainted);
         self.newest.push(escape);
+        let mut dropped = None;
         if self.newest.len() > Escapes::NEWEST_MAX {
-            self.newest.remove(0);
-            self.omitted = self.omitted.saturating_add(1);
+            dropped = Some(self.newest.remove(0));
+            self.omitted = omitted.saturating_add(1);
         }
+        EscapesWere { units, tainted, omitted, dropped }
     }
+
+    /// Undoes the newest [`Self::push`].
+    pub(super) fn take_back(&mut self, before: EscapesWere) {
+        self.newest.pop();
+        if let Some(dropped) = before.dropped {
+            self.newest.insert(0, dropped);
+        }
+        (self.units, self.tainted) = (before.units, before.tainted);
+        self.omitted = before.omitted;
+    }
+}
+
+/// What [`Escapes`] were before a transfer was added, that transfer aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EscapesWere {
+    units: Amount,
+    tainted: Amount,
+    omitted: u32,
+    /// The one that had to go.
+    dropped: Option<Escape>,
 }
 
 /// One transfer out of a recommended account.

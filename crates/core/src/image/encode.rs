@@ -118,9 +118,10 @@ impl EngineImage {
             desk.revisions.iter().map(|(account, told)| (account.0, *told)).collect();
         revisions.sort_unstable();
         let (books, windows) = (desk.books.clone(), desk.windows.clone());
+        let required = desk.required;
         let stays = desk.dwell.stays.iter().map(|(account, stay)| (*account, *stay)).collect();
         let cells = desk.dwell.cells.clone();
-        format::Desk { records, due, due_of, revisions, books, windows, stays, cells }
+        format::Desk { records, due, due_of, revisions, books, required, windows, stays, cells }
     }
 }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::freeze::{Book, Proposal, ProposalKey, Record, Stay, Window};
+use crate::freeze::{Book, EscapesWere, Proposal, ProposalKey, Record, Stay, Window};
 use crate::movement::AccountId;
 use crate::{
     Alert, Amount, BlockHash, Case, CaseTotals, Chain, EngineConfig, Label, LedgerEvent, Policy,
@@ -284,6 +284,8 @@ pub(crate) struct Desk {
     pub(crate) revisions: Vec<(u32, u32)>,
     /// By transaction.
     pub(crate) books: [Book; 2],
+    /// By chain: confirmations that the issuer's wallet asks for.
+    pub(crate) required: [Option<u32>; 2],
     /// By target.
     pub(crate) windows: BTreeMap<AccountId, Window>,
     /// By account.
@@ -336,6 +338,8 @@ pub(crate) enum DeskChange {
     DueOf(u32, Option<u64>),
     Due { chain: Chain, due: (u64, u32), was_there: bool },
     Proposal(Chain, ProposalKey, Option<Proposal>),
+    Required(Chain, Option<u32>),
+    Escape(u32, EscapesWere),
     Window(AccountId, Option<Window>),
     Stay(AccountId, Option<Stay>),
     Cell(u16, u64),

@@ -175,6 +175,8 @@ impl From<&DeskChange> for format::DeskChange {
             DeskChange::Proposal(chain, key, before) => {
                 format::DeskChange::Proposal(*chain, *key, before.clone())
             }
+            DeskChange::Required(chain, before) => format::DeskChange::Required(*chain, *before),
+            DeskChange::Escape(account, before) => format::DeskChange::Escape(account.0, *before),
             DeskChange::Window(account, before) => {
                 format::DeskChange::Window(*account, before.clone())
             }
@@ -196,6 +198,10 @@ impl format::DeskChange {
             }
             format::DeskChange::Proposal(chain, key, before) => {
                 DeskChange::Proposal(chain, key, before)
+            }
+            format::DeskChange::Required(chain, before) => DeskChange::Required(chain, before),
+            format::DeskChange::Escape(account, before) => {
+                DeskChange::Escape(AccountId(account), before)
             }
             format::DeskChange::Window(account, before) => DeskChange::Window(account, before),
             format::DeskChange::Stay(account, before) => DeskChange::Stay(account, before),

@@ -316,6 +316,7 @@ fn desk(desk: format::Desk) -> FreezeDesk {
     restored.due_of = desk.due_of.into_iter().map(|(of, due)| (id(of), due)).collect();
     restored.revisions = desk.revisions.into_iter().map(|(of, told)| (id(of), told)).collect();
     restored.books = desk.books;
+    restored.required = desk.required;
     restored.windows = desk.windows;
     restored.dwell = Dwell::of(desk.cells, desk.stays);
     restored

@@ -54,6 +54,8 @@ pub struct Held {
     pub hops: u32,
     /// Whether the issuer has frozen it.
     pub frozen: bool,
+    /// Block time of the last tainted units in or out, Unix milliseconds.
+    pub moved_ms: u64,
 }
 
 /// The trace of a case under one policy.
@@ -135,8 +137,8 @@ impl Past {
         for (account, taint, frozen) in walk.members(0) {
             let poison = trace.policy == Policy::Poison;
             if taint.units > 0 || poison {
-                let (tainted, hops) = (taint.units, taint.hops);
-                trace.held.push(Held { account: account.0, tainted, hops, frozen });
+                let (tainted, hops, moved_ms) = (taint.units, taint.hops, taint.moved_ms);
+                trace.held.push(Held { account: account.0, tainted, hops, frozen, moved_ms });
             }
         }
         trace.held.sort_unstable_by_key(|held| held.account);

@@ -23,7 +23,7 @@ pub use backward::{Origin, Origins, Share};
 pub use facts::TransferFacts;
 pub use forward::{Held, Hop, Trace};
 pub use graph::TraceGraph;
-pub use paths::{Paths, TracePath, strongest_paths};
+pub use paths::{Paths, TracePath, paths_from_sources, strongest_paths};
 pub use tape::Blocks;
 
 use crate::accounts::Accounts;

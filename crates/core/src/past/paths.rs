@@ -64,11 +64,34 @@ struct Beginning {
 
 /// The `k` strongest paths from one account to another.
 pub fn strongest_paths(trace: &Trace, from: u32, to: u32, k: usize) -> Paths {
+    search(trace, to, k, false, |search, queue| search.extend(queue, from, &[], Amount::MAX))
+}
+
+/// The `k` strongest paths from the crime to an account: they begin with a hop
+/// out of an active source wallet, or with a transfer that is itself a source,
+/// and hold no other such hop.
+pub fn paths_from_sources(trace: &Trace, to: u32, k: usize) -> Paths {
+    search(trace, to, k, true, |search, queue| {
+        let ranks = 0..u32::try_from(trace.hops.len()).unwrap_or(u32::MAX);
+        for rank in ranks.filter(|rank| leaves_a_source(&trace.hops[*rank as usize])) {
+            search.push(queue, rank, &[], Amount::MAX);
+        }
+    })
+}
+
+fn search(
+    trace: &Trace,
+    to: u32,
+    k: usize,
+    from_sources: bool,
+    begin: impl FnOnce(&Search<'_>, &mut BinaryHeap<Beginning>),
+) -> Paths {
     let promises = promises(trace, to);
     let graph = TraceGraph::of(&trace.hops);
-    let search = Search { policy: trace.policy, hops: &trace.hops, promises, graph, to };
+    let (policy, hops) = (trace.policy, &trace.hops);
+    let search = Search { policy, hops, promises, graph, to, from_sources };
     let mut queue = BinaryHeap::new();
-    search.extend(&mut queue, from, &[], Amount::MAX);
+    begin(&search, &mut queue);
     let mut found = Paths::default();
     for _ in 0..TRIED_MAX {
         if found.paths.len() == k {
@@ -94,6 +117,8 @@ struct Search<'a> {
     promises: Vec<Promise>,
     graph: TraceGraph,
     to: u32,
+    /// Whether a path leaves a source with its first hop and none after it.
+    from_sources: bool,
 }
 
 impl Search<'_> {
@@ -114,19 +139,27 @@ impl Search<'_> {
             return;
         }
         for next in self.departures(account, before.last().copied()) {
-            let (hop, promise) = (&self.hops[next as usize], self.promises[next as usize]);
-            if promise.strength == 0 || self.visits(before, account, hop.to) {
-                continue;
+            let hop = &self.hops[next as usize];
+            let begins_anew = self.from_sources && leaves_a_source(hop);
+            if !begins_anew && !self.visits(before, account, hop.to) {
+                self.push(queue, next, before, strength);
             }
-            let hops: Vec<u32> = before.iter().copied().chain([next]).collect();
-            let taken = u32::try_from(before.len()).unwrap_or(u32::MAX);
-            queue.push(Beginning {
-                bound: strength.min(promise.strength),
-                hops_min: Reverse(taken.saturating_add(promise.hops)),
-                hops: Reverse(hops),
-                strength: strength.min(hop.moved),
-            });
         }
+    }
+
+    /// Adds a beginning with one hop more, if anything can come of it.
+    fn push(&self, queue: &mut BinaryHeap<Beginning>, next: u32, before: &[u32], strength: Amount) {
+        let (hop, promise) = (&self.hops[next as usize], self.promises[next as usize]);
+        if promise.strength == 0 {
+            return;
+        }
+        let taken = u32::try_from(before.len()).unwrap_or(u32::MAX);
+        queue.push(Beginning {
+            bound: strength.min(promise.strength),
+            hops_min: Reverse(taken.saturating_add(promise.hops)),
+            hops: Reverse(before.iter().copied().chain([next]).collect()),
+            strength: strength.min(hop.moved),
+        });
     }
 
     /// The hops with which units can go on that came with `arrival`: from there
@@ -178,6 +211,12 @@ fn promises(trace: &Trace, to: u32) -> Vec<Promise> {
         }
     }
     promises
+}
+
+/// Whether it takes units from an active source, or is one: only there do
+/// units have one hop on arrival.
+const fn leaves_a_source(hop: &Hop) -> bool {
+    hop.hops == 1
 }
 
 /// Whether tainted units go on from where the hop led.

@@ -208,10 +208,35 @@ fn a_freeze_that_is_lifted_starts_anew() {
     assert_eq!((released.progress.caught, released.progress.frozen_ms), (0, None));
 }
 
+#[test]
+fn the_wallet_says_how_many_confirmations_it_asks_for() {
+    let mut town = recommended(EngineConfig { revertible: true, ..strict() });
+    assert_eq!(
+        told(&mut town, 20, "submit 7+confirm 7 K+call freeze A"),
+        ["A submitted by issuer: c 8 | freeze 1/2"]
+    );
+    assert_eq!(
+        told(&mut town, 21, "require 4, confirm 7 L"),
+        ["A confirmed by issuer: c 8 | freeze 2/4"]
+    );
+    assert_eq!(told(&mut town, 22, "require 3"), NOTHING);
+    assert_eq!(told(&mut town, 23, "confirm 7 M"), ["A confirmed by issuer: c 8 | freeze 3/3"]);
+    // What is reverted was never said.
+    town.apply(Event::BlockReverted { chain: Chain::Tron, number: 22 });
+    assert_eq!(told(&mut town, 32, "confirm 7 N"), ["A confirmed by issuer: c 8 | freeze 3/4"]);
+    town.apply(Event::BlockReverted { chain: Chain::Tron, number: 21 });
+    assert_eq!(told(&mut town, 31, "confirm 7 L"), ["A confirmed by issuer: c 8 | freeze 2/2"]);
+}
+
 /// In the middle of a life blocks are taken back, and others come.
 #[test]
 fn a_reorganisation_undoes_exactly_what_it_should() {
-    let lives = ["submit 7+call freeze A+confirm 7 K", "A>B 5", "B>C 3", "confirm 7 L, freeze A"];
+    let lives = [
+        "submit 7+call freeze A+confirm 7 K",
+        "A>B 5",
+        "B>C 3, require 4",
+        "confirm 7 L, freeze A",
+    ];
     for kept in 0..=lives.len() {
         let mut town = recommended(EngineConfig { revertible: true, ..strict() });
         for (at, events) in (20..).zip(lives) {

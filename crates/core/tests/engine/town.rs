@@ -110,6 +110,7 @@ fn action(text: &str) -> Action {
             Action::Multisig(MultisigAction::Revocation { id: amount(1), owner: letter(2) })
         }
         "execute" => Action::Multisig(MultisigAction::Execution { id: amount(1) }),
+        "require" => Action::Multisig(MultisigAction::RequirementChange { required: amount(1) }),
         "fail" => Action::Multisig(MultisigAction::ExecutionFailure { id: amount(1) }),
         _ => {
             let (from, to) = words[0].split_once('>').expect("A>B 10");

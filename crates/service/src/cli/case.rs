@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use flow_core::Policy;
 
-use super::PastArgs;
 use super::trace::policy;
+use super::{PacketArgs, PastArgs, ReportCaseArgs};
 
 /// `usdt-flow case`.
 #[derive(Debug, Subcommand)]
@@ -27,6 +27,10 @@ Examples:
 
 Arrivals at services are counted by UTC day of the block.")]
     Show(ShowCaseArgs),
+    /// Write the case file for a prosecutor: ledger, wallets, trails, method
+    Report(Box<ReportCaseArgs>),
+    /// Write what an issuer or a service asks for before it freezes an account
+    Packet(Box<PacketArgs>),
 }
 
 /// What all modes of `case` take.

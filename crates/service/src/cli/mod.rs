@@ -7,6 +7,8 @@ mod admin;
 mod audit;
 mod bench;
 mod case;
+mod case_packet;
+mod case_report;
 mod trace;
 mod work;
 
@@ -26,6 +28,8 @@ pub use admin::{
 pub use audit::{AuditArgs, AuditCommand};
 pub use bench::{BenchArgs, BenchCommand, BenchOutput, LatencyArgs, ThroughputArgs};
 pub use case::{CaseArgs, CaseCommand, CaseOutput, ShowCaseArgs};
+pub use case_packet::{PacketArgs, Recipient};
+pub use case_report::{DocumentFormat, ReportCaseArgs};
 pub use trace::{
     AskArgs, BackwardArgs, ForwardArgs, GraphOutput, PastArgs, PathArgs, RowOutput, TraceCommand,
     VerifyArgs,

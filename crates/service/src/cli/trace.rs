@@ -188,16 +188,24 @@ Examples:
   usdt-flow verify result/alerts.jsonl --events transfers.csv.gz --cases cases.json
   usdt-flow verify alert.json --history history/ --cases cases.json --labels labels.csv
   kcat -C -e -t usdt.alerts | usdt-flow verify - --history history/ --cases cases.json --quiet
+  usdt-flow verify request.dsse.json --public-key public.pem --history history/ --labels labels.csv
 
-Each alert is worked out anew by a second implementation, written from the definition of taint
+A request to freeze brings its case with it, so --cases may be left out; if it is given, the case
+must stand there as the request tells it. With --public-key the signature is checked first.
+
+Each record is worked out anew by a second implementation, written from the definition of taint
 and nothing else. Exit status: 0 all are right, 1 one differs, 2 they could not be verified.")]
 pub struct VerifyArgs {
-    /// Files of alert records, one a line or one in all; - is standard input
+    /// Files of alert records, one a line or one in all, or of freeze requests as `case packet`
+    /// writes them; - is standard input
     #[arg(value_name = "RECORD", required = true)]
     pub records: Vec<PathBuf>,
-    /// Cases (JSON); may be given several times
-    #[arg(long, value_name = "FILE", required = true)]
+    /// Cases (JSON), needed for alerts; may be given several times
+    #[arg(long, value_name = "FILE")]
     pub cases: Vec<PathBuf>,
+    /// Take only freeze requests that are signed with this Ed25519 key (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
     /// Print the alerts that differ and the sum alone
     #[arg(short, long, conflicts_with = "json")]
     pub quiet: bool,

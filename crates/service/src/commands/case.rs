@@ -3,7 +3,7 @@
 use flow_core::{Case, Past, Policy, Trace};
 use serde_json::{Value, json};
 
-use crate::cli::{CaseArgs, CaseCommand, CaseOutput, GlobalArgs, ShowCaseArgs};
+use crate::cli::{CaseArgs, CaseCommand, CaseOutput, GlobalArgs, PastArgs, ShowCaseArgs};
 use crate::knowledge::Knowledge;
 use crate::trace::ledger::{self, Ledger};
 use crate::trace::{TABLE_ROWS, output};
@@ -13,6 +13,8 @@ pub fn execute(command: &CaseCommand, global: &GlobalArgs) -> anyhow::Result<()>
     match command {
         CaseCommand::List(args) => list(args, global),
         CaseCommand::Show(args) => show(args, global),
+        CaseCommand::Report(args) => super::case_report::execute(args, global),
+        CaseCommand::Packet(args) => super::case_packet::execute(args, global),
     }
 }
 
@@ -21,7 +23,7 @@ fn list(args: &CaseArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let cases = Knowledge::read(&args.cases, &[], &[])?.cases;
     let mut traces = Vec::new();
     for case in &cases {
-        traces.push((case, balanced(&past, case, args)?.totals));
+        traces.push((case, balanced(&past, case, args.policy, &args.past)?.totals));
     }
     let mut out = output(args.out.as_deref())?;
     match args.output {
@@ -42,7 +44,7 @@ fn show(args: &ShowCaseArgs, global: &GlobalArgs) -> anyhow::Result<()> {
     let (id, limit, args) = (&args.id, args.limit, &args.case);
     let case = super::trace::known_case(id, &args.cases)?;
     let mut past = super::trace::open(&args.past, &[], global)?;
-    let trace = balanced(&past, &case, args)?;
+    let trace = balanced(&past, &case, args.policy, &args.past)?;
     let ledger = Ledger::of(&mut past, case, trace)?;
     let mut out = output(args.out.as_deref())?;
     match args.output {
@@ -56,10 +58,15 @@ fn show(args: &ShowCaseArgs, global: &GlobalArgs) -> anyhow::Result<()> {
 
 /// The trace of the case, whose books must add up; under `poison` they need
 /// not.
-fn balanced(past: &Past, case: &Case, args: &CaseArgs) -> anyhow::Result<Trace> {
-    let trace = super::trace::follow(past, case, args.policy, &args.past)?;
+pub(super) fn balanced(
+    past: &Past,
+    case: &Case,
+    policy: Policy,
+    args: &PastArgs,
+) -> anyhow::Result<Trace> {
+    let trace = super::trace::follow(past, case, policy, args)?;
     anyhow::ensure!(
-        args.policy == Policy::Poison || trace.totals.is_conserved(),
+        policy == Policy::Poison || trace.totals.is_conserved(),
         "the books of case {} do not add up; this is an error of usdt-flow, please report it",
         case.id
     );

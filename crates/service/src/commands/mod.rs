@@ -4,6 +4,8 @@
 pub mod audit;
 pub mod bench;
 pub mod case;
+pub mod case_packet;
+pub mod case_report;
 pub mod checkpoint;
 pub mod completions;
 pub mod config;

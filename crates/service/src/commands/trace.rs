@@ -8,6 +8,7 @@ use crate::cli::{
     AskArgs, BackwardArgs, ForwardArgs, GlobalArgs, GraphOutput, PastArgs, PathArgs, RowOutput,
     TraceCommand,
 };
+use crate::config::{Config, Flag};
 use crate::knowledge::Knowledge;
 use crate::report::Explain;
 use crate::trace::hop::{FullHop, leading_to};
@@ -29,9 +30,19 @@ pub(super) fn open(
     files: &[PathBuf],
     global: &GlobalArgs,
 ) -> anyhow::Result<Past> {
-    let config = super::load(&args.config, args.config.flags(), global)?.config;
+    Ok(open_configured(args, files, args.config.flags(), global)?.0)
+}
+
+/// The same, with the configuration under the flags of the command.
+pub(super) fn open_configured(
+    args: &PastArgs,
+    files: &[PathBuf],
+    flags: Vec<Flag>,
+    global: &GlobalArgs,
+) -> anyhow::Result<(Past, Config)> {
+    let config = super::load(&args.config, flags, global)?.config;
     crate::logging::start(&config.log, global.color)?;
-    source::open(args, files)
+    Ok((source::open(args, files)?, config))
 }
 
 fn forward(args: &ForwardArgs, global: &GlobalArgs) -> anyhow::Result<()> {

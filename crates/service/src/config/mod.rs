@@ -57,6 +57,8 @@ pub struct Config {
     pub commit: CommitConfig,
     /// The HTTP endpoint.
     pub http: HttpConfig,
+    /// Case files and requests.
+    pub casework: CaseworkConfig,
     /// The log.
     pub log: LogConfig,
 }
@@ -176,6 +178,13 @@ pub struct CommitConfig {
     pub interval: Duration,
     /// The most records in one transaction while catching up.
     pub max_records: usize,
+}
+
+/// Case files and requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseworkConfig {
+    /// The key that requests are signed with.
+    pub key_file: Option<PathBuf>,
 }
 
 /// `[http]`.

@@ -119,6 +119,7 @@ fn output() -> Vec<Setting> {
 
 fn engine() -> Vec<Setting> {
     let amount = || Kind::Number(0..=u64::MAX);
+    let lag = |chain: Chain| format!("engine.freeze_lag_seconds.{chain}");
     let thresholds = vec![10_000_000_000, 100_000_000_000, 1_000_000_000_000];
     vec![
         setting("engine.policy", Kind::Text, text("haircut")),
@@ -135,6 +136,8 @@ fn engine() -> Vec<Setting> {
             Kind::Number(0..=31_536_000),
             Some(Value::Number(60)),
         ),
+        setting(lag(Chain::Tron), Kind::Number(0..=31_536_000), Some(Value::Number(9_360))),
+        setting(lag(Chain::Ethereum), Kind::Number(0..=31_536_000), Some(Value::Number(18_000))),
     ]
 }
 
@@ -168,6 +171,7 @@ fn shell() -> Vec<Setting> {
         setting("http.metrics_listen", Kind::Text, text("127.0.0.1:9464")),
         setting("http.health_listen", Kind::Text, text("127.0.0.1:9465")),
         setting("http.linger_seconds", Kind::Number(0..=600), Some(Value::Number(30))),
+        setting("casework.key_file", Kind::Path, None),
         setting("log.format", Kind::Text, text("text")),
         setting("log.level", Kind::Text, text("info")),
     ]

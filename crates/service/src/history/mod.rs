@@ -83,6 +83,16 @@ pub fn open_history(dir: &Path) -> anyhow::Result<Vec<Arc<dyn Image>>> {
     numbers.into_iter().map(open).collect()
 }
 
+/// The files of the segments of a history folder, in order.
+///
+/// # Errors
+/// If the folder cannot be read, or holds anything that is not of a history.
+pub fn segment_files(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut numbers = segments(&list(dir)?);
+    numbers.sort_unstable();
+    Ok(numbers.into_iter().map(|number| dir.join(segment_name(number))).collect())
+}
+
 /// What the folder holds, all of it ours.
 fn list(dir: &Path) -> anyhow::Result<Vec<(PathBuf, Entry)>> {
     let failed = || format!("cannot read the history folder {}", dir.display());

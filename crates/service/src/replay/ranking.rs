@@ -89,3 +89,68 @@ fn rows(ranks: &[FreezeRank], case: Option<&str>) -> Vec<Vec<String>> {
     };
     ranking.iter().enumerate().map(row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use flow_core::{Address, Chain, Chance, FreezeStatus};
+
+    use super::*;
+
+    fn wallet(byte: u8, balance: Amount, claims: &[(&str, Amount)], ppm: u32) -> FreezeRank {
+        FreezeRank {
+            account: AccountKey { chain: Chain::Tron, address: Address([byte; 20]) },
+            status: FreezeStatus::Raised,
+            actor: Actor::Issuer,
+            balance,
+            claims: claims.iter().map(|(case, units)| ((*case).to_owned(), *units)).collect(),
+            chance: Chance {
+                ppm,
+                low_ppm: 0,
+                high_ppm: 1_000_000,
+                kind: None,
+                outcomes: 0,
+                held_ms: 0,
+                lag_ms: 1,
+                calibration: Default::default(),
+            },
+        }
+    }
+
+    #[test]
+    fn ranks_and_the_smallest_set_by_hand() {
+        let ranks = [
+            wallet(1, 100, &[("a", 100)], 500_000),
+            wallet(2, 1_000, &[("a", 200), ("b", 100)], 500_000),
+            wallet(3, 40, &[("b", 40)], 1_000_000),
+        ];
+        let columns = [
+            "rank",
+            "set_rank",
+            "balance",
+            "tainted",
+            "clean",
+            "expected",
+            "score",
+            "set_share_ppm",
+        ];
+        let at = columns.map(|name| COLUMNS.iter().position(|column| *column == name));
+        let shown = |case| {
+            let line = |row: Vec<String>| at.map(|at| row[at.expect("a column")].clone()).join(" ");
+            rows(&ranks, case).into_iter().map(line).collect::<Vec<_>>()
+        };
+        // Score is expected × tainted / balance; the set goes by expected: 100, 50, 40 of 190.
+        assert_eq!(
+            shown(None),
+            [
+                "1 2 100 100 0 50 50 789473",
+                "2 3 40 40 0 40 40 1000000",
+                "3 1 1000 200 800 100 20 526315"
+            ]
+        );
+        assert_eq!(
+            shown(Some("a")),
+            ["1 2 100 100 0 50 50 1000000", "2 1 1000 200 800 100 20 666666"]
+        );
+        assert_eq!(shown(Some("b")), ["1 2 40 40 0 40 40 1000000", "2 1 1000 100 900 50 5 555555"]);
+    }
+}

@@ -164,8 +164,8 @@ fn data(out: &mut dyn Write, of: &str, name: &str, text: &str) -> anyhow::Result
     Ok(writeln!(out, "      <data key=\"{of}_{name}\">{}</data>", escaped(text))?)
 }
 
-/// Text of XML. What XML cannot hold at all becomes a question mark.
-fn escaped(text: &str) -> String {
+/// Text of XML and HTML. What XML cannot hold at all becomes a question mark.
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for char in text.chars() {
         match char {

@@ -52,6 +52,18 @@ impl Ledger {
         Ok(Ledger { case, trace, arrivals })
     }
 
+    /// What reached services, by UTC day, chain and entity: transfers and units.
+    pub fn days(&self) -> impl Iterator<Item = (&str, Chain, &str, u64, u128)> {
+        self.arrivals.iter().map(|((day, chain, entity), arrived)| {
+            (day.as_str(), *chain, entity.as_str(), arrived.transfers, arrived.units)
+        })
+    }
+
+    /// The case, and its trace.
+    pub fn traced(&self) -> (&Case, &Trace) {
+        (&self.case, &self.trace)
+    }
+
     /// For people, with so many of the wallets that hold most.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
+pub(crate) use words::usdt;
+
 /// Rows of a table where the caller names no limit.
 pub const TABLE_ROWS: usize = 100;
 

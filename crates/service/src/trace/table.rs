@@ -76,7 +76,8 @@ fn paragraph(
     Ok(())
 }
 
-fn arrival(full: &FullHop) -> String {
+/// What became of the tainted units of a hop on arrival.
+pub(crate) fn arrival(full: &FullHop) -> String {
     match (full.hop.outcome, &full.service) {
         (Outcome::Service, Some(entity)) => format!("reached the service {entity}"),
         (Outcome::Service, None) => "reached a service".to_owned(),

@@ -42,7 +42,7 @@ fn ranges(runs: &[(Amount, Amount)], range: impl Fn(Amount, Amount) -> String) -
 }
 
 /// Base units as USDT, with thousands separators and six decimals.
-pub(super) fn usdt(units: impl Into<i128>) -> String {
+pub(crate) fn usdt(units: impl Into<i128>) -> String {
     let units: i128 = units.into();
     let (sign, units) = (if units < 0 { "-" } else { "" }, units.unsigned_abs());
     let whole = (units / 1_000_000).to_string();

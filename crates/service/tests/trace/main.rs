@@ -5,6 +5,8 @@ mod ask;
 mod case;
 mod common;
 mod export;
+mod packet;
+mod report;
 mod verify;
 
 #[path = "../shared/slice.rs"]

@@ -44,7 +44,7 @@ fn every_alert_of_the_slice_verifies_under_every_policy() {
 }
 
 /// Every single value of a record, changed; by the field's path.
-fn tampered(value: &Value) -> Vec<(String, Value)> {
+pub(crate) fn tampered(value: &Value) -> Vec<(String, Value)> {
     match value {
         Value::Object(fields) => {
             let changed = fields.iter().flat_map(|(name, field)| {

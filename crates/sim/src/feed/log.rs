@@ -175,6 +175,16 @@ fn multisig(chain: Chain, step: MultisigAction) -> Option<Log> {
         MultisigAction::Revocation { id, owner } => ("Revocation", Some(owner), id),
         MultisigAction::Execution { id } => ("Execution", None, id),
         MultisigAction::ExecutionFailure { id } => ("ExecutionFailure", None, id),
+        MultisigAction::RequirementChange { required } => {
+            let (name, params) =
+                ("RequirementChange", vec![plain("required", Value::Uint(required))]);
+            return Some(Log {
+                contract: issuer_wallet(chain),
+                name,
+                params,
+                topic0: topic0(name),
+            });
+        }
     };
     let contract = issuer_wallet(chain);
     let mut params: Vec<Param> =
@@ -229,6 +239,7 @@ fn topic0(name: &str) -> &'static str {
         "Revocation" => "f6a317157440607f36269043eb55f1287a5a19ba2216afeab88cd46cbcfb88e9",
         "Execution" => "33e13ecb54c3076d8e8bb8c2881800a4d972b792045ffae98fdf46df365fed75",
         "ExecutionFailure" => "526441bb6c1aba3c9a4a6ca1d6545da9c2333c8c48343ef398eb858d72b79236",
+        "RequirementChange" => "a3f1ee9126a074d9326c682f561767f710e927faa811f7a99829d49dc421797a",
         _ => unreachable!("every name in this file is listed"),
     }
 }

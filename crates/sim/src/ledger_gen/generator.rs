@@ -246,7 +246,7 @@ pub(crate) fn position(before: &[LedgerEvent], tx: TxHash, action: &Action) -> u
 
 fn multisig(dice: &mut Dice, account: Address) -> MultisigAction {
     let id = dice.below(100);
-    match dice.below(5) {
+    match dice.below(6) {
         0 => MultisigAction::Submission {
             id: Some(id),
             call: dice.one_in(2).then_some(MultisigCall::AddBlackList(account)),
@@ -254,6 +254,7 @@ fn multisig(dice: &mut Dice, account: Address) -> MultisigAction {
         1 => MultisigAction::Confirmation { id, owner: account },
         2 => MultisigAction::Revocation { id, owner: account },
         3 => MultisigAction::Execution { id },
+        4 => MultisigAction::RequirementChange { required: 1 + id % 5 },
         _ => MultisigAction::ExecutionFailure { id },
     }
 }

@@ -98,9 +98,10 @@ fn window(target: AccountId, window: &Window, scope: Scope<'_>) -> Result<(), Re
 /// Checks what a part of the desk was.
 pub(super) fn change(change: &format::DeskChange, scope: Scope<'_>) -> Result<(), RestoreError> {
     let is_known = match *change {
-        format::DeskChange::Record(account, _) | format::DeskChange::DueOf(account, _) => {
-            scope.has(account)
-        }
+        format::DeskChange::Record(account, _)
+        | format::DeskChange::DueOf(account, _)
+        | format::DeskChange::Escape(account, _) => scope.has(account),
+        format::DeskChange::Required(..) => true,
         format::DeskChange::Due { chain, due, .. } => scope.is_on(due.1, chain),
         format::DeskChange::Proposal(chain, _, ref before) => {
             return before.as_ref().map_or(Ok(()), |before| proposal(before, chain, scope));

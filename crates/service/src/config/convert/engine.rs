@@ -1,6 +1,6 @@
 //! `[engine]`, and the sizes of `[history]`.
 
-use flow_core::{EngineConfig, Policy};
+use flow_core::{Chain, EngineConfig, Policy};
 
 use super::Checks;
 
@@ -21,6 +21,10 @@ impl Checks<'_> {
             freeze_min_units: self.number("engine.freeze_min_units"),
             freeze_rest_ms: self.number("engine.freeze_rest_seconds").saturating_mul(1000),
             freeze_update_ms: self.number("engine.freeze_update_seconds").saturating_mul(1000),
+            freeze_lag_ms: Chain::ALL.map(|chain| {
+                let key = format!("engine.freeze_lag_seconds.{chain}");
+                self.number(&key).saturating_mul(1000)
+            }),
             segment_transfers: self.size("history.segment_transfers"),
             graph_transfers: self.size("history.graph_transfers"),
             ..EngineConfig::default()

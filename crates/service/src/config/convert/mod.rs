@@ -17,7 +17,10 @@ use tracing_subscriber::EnvFilter;
 use super::problem::Problem;
 use super::raw::{Entry, Findings, RawConfig};
 use super::value::Value;
-use super::{CommitConfig, Config, HistoryConfig, HttpConfig, LimitsConfig, LogConfig, LogFormat};
+use super::{
+    CaseworkConfig, CommitConfig, Config, HistoryConfig, HttpConfig, LimitsConfig, LogConfig,
+    LogFormat,
+};
 
 /// The configuration, or what stands against it.
 pub(super) fn convert(raw: &RawConfig, findings: &mut Findings) -> Result<Config, Vec<Problem>> {
@@ -33,6 +36,7 @@ pub(super) fn convert(raw: &RawConfig, findings: &mut Findings) -> Result<Config
     let limits = checks.limits();
     let commit = checks.commit();
     let http = checks.http();
+    let casework = checks.casework();
     let log = checks.log();
     match (engine, http, log) {
         (Some(engine), Some(http), Some(log)) if checks.problems.is_empty() => Ok(Config {
@@ -46,6 +50,7 @@ pub(super) fn convert(raw: &RawConfig, findings: &mut Findings) -> Result<Config
             limits,
             commit,
             http,
+            casework,
             log,
         }),
         _ => Err(checks.problems),
@@ -104,6 +109,11 @@ impl Checks<'_> {
     fn history(&self) -> HistoryConfig {
         let dir = self.text("history.dir");
         HistoryConfig { dir: (!dir.is_empty()).then(|| PathBuf::from(dir)) }
+    }
+
+    fn casework(&self) -> CaseworkConfig {
+        let file = self.text("casework.key_file");
+        CaseworkConfig { key_file: (!file.is_empty()).then(|| PathBuf::from(file)) }
     }
 
     fn limits(&self) -> LimitsConfig {

@@ -3,9 +3,12 @@
 //! The whole record is written anew from what the oracle found, and compared
 //! field by field; then the path is checked as a chain of proof.
 
+use std::collections::BTreeMap;
+
 use flow_codec::wire::{AlertRecord, ParsedAlert};
 use flow_core::{
-    Alert, AlertFacts, AlertId, Attribution, Case, Label, PathStep, RiskLevel, Rule, Source,
+    AccountKey, Alert, AlertFacts, AlertId, Attribution, Case, Label, PathStep, RiskLevel, Rule,
+    Source,
 };
 use flow_sim::oracle::{Holding, Outcome, Step};
 use serde_json::Value;
@@ -40,8 +43,14 @@ pub(super) fn differences(
     if let Some(objection) = objection(alert, case, fact, step, holding) {
         differ("rule", alert.rule.name().to_owned(), &objection);
     }
-    for (field, recorded, objection) in chain_of_proof(alert, case, seen) {
+    let shown = u32::try_from(alert.path.len()).unwrap_or(u32::MAX);
+    let chain = Chain { path: &alert.path, omitted: alert.path_omitted, case, facts: &seen.path };
+    for (field, recorded, objection) in chain_of_proof(&chain) {
         differ(&field, recorded, &objection);
+    }
+    if let Some(last) = alert.path.last().filter(|last| last.transfer != alert.trigger) {
+        let (field, recorded) = (format!("path[{}]", shown - 1), hex::encode(last.transfer.tx.0));
+        differ(&field, recorded, "the path ends elsewhere than the alert");
     }
     let right = rebuilt(alert, case, labels, seen, (fact, step, holding));
     let right = serde_json::to_value(AlertRecord::from(&right));
@@ -73,10 +82,13 @@ fn objection(
 }
 
 fn is_source_wallet(case: &Case, fact: &Fact) -> bool {
+    is_active_source(case, fact.from, fact.block)
+}
+
+/// Whether the account is a source wallet of the case by that block.
+pub(super) fn is_active_source(case: &Case, wallet: AccountKey, block: u64) -> bool {
     case.sources.iter().any(|source| match source {
-        Source::Wallet { account, since_block } => {
-            *account == fact.from && *since_block <= fact.block
-        }
+        Source::Wallet { account, since_block } => *account == wallet && *since_block <= block,
         Source::Transfer { .. } => false,
     })
 }
@@ -90,25 +102,34 @@ fn is_source_transfer(case: &Case, fact: &Fact, step: &PathStep) -> bool {
     })
 }
 
-/// Whether the path leads from a source of the case to the transfer: field,
-/// what stands there, and what is wrong with it.
-fn chain_of_proof(alert: &ParsedAlert, case: &Case, seen: &Seen) -> Vec<(String, String, String)> {
+/// A path that is to prove something.
+pub(super) struct Chain<'a> {
+    pub(super) path: &'a [PathStep],
+    /// Steps that were left out of its middle.
+    pub(super) omitted: u32,
+    pub(super) case: &'a Case,
+    /// By step: what the history says of it.
+    pub(super) facts: &'a BTreeMap<usize, Fact>,
+}
+
+/// Whether each step of a path is there and goes on from the one before, and
+/// the first leaves a source of the case: field, what stands there, and what is
+/// wrong with it.
+pub(super) fn chain_of_proof(chain: &Chain<'_>) -> Vec<(String, String, String)> {
+    let Chain { path, omitted, case, facts } = *chain;
     let mut wrong = Vec::new();
     let mut object = |at: usize, recorded: String, objection: &str| {
         wrong.push((format!("path[{at}]"), recorded, objection.to_owned()));
     };
     let mut breaks = 0;
     let mut before: Option<&Fact> = None;
-    for (at, step) in alert.path.iter().enumerate() {
-        let Some(fact) = seen.path.get(&at) else {
+    for (at, step) in path.iter().enumerate() {
+        let Some(fact) = facts.get(&at) else {
             object(at, hex::encode(step.transfer.tx.0), "the history has no such transfer");
             before = None;
             continue;
         };
-        let last = at + 1 == alert.path.len();
-        if last && step.transfer != alert.trigger {
-            object(at, hex::encode(step.transfer.tx.0), "the path ends elsewhere than the alert");
-        }
+        let last = at + 1 == path.len();
         if at == 0 && !is_source_wallet(case, fact) && !is_source_transfer(case, fact, step) {
             object(at, hex::encode(step.from.0), "no source of the case");
         }
@@ -121,14 +142,14 @@ fn chain_of_proof(alert: &ParsedAlert, case: &Case, seen: &Seen) -> Vec<(String,
             }
             if fact.from != before.to {
                 breaks += 1;
-                if breaks > usize::from(alert.path_omitted > 0) {
+                if breaks > usize::from(omitted > 0) {
                     object(at, hex::encode(step.from.0), "not the receiver of the step before");
                 }
             }
         }
         before = Some(fact);
     }
-    if alert.path.is_empty() {
+    if path.is_empty() {
         object(0, "nothing".to_owned(), "a path has at least the transfer itself");
     }
     wrong
@@ -235,7 +256,7 @@ fn risk(rule: Rule, tainted: u64, amount: u64) -> RiskLevel {
 /// What a record cannot be asked: it depends on when a case was opened.
 const NOT_RECOMPUTED: &str = "retroactive";
 
-fn compare(field: &str, recorded: &Value, right: &Value, found: &mut Vec<Difference>) {
+pub(super) fn compare(field: &str, recorded: &Value, right: &Value, found: &mut Vec<Difference>) {
     if recorded == right || field == NOT_RECOMPUTED {
         return;
     }

@@ -8,6 +8,7 @@
 
 mod compare;
 mod recompute;
+pub mod request;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -50,13 +51,15 @@ pub enum Verdict {
     Retracted,
     /// These things are not as recorded.
     Differs(Vec<Difference>),
+    /// Its envelope is not to be trusted, so what it holds was not looked at.
+    Refused(String),
 }
 
-/// Reads the records of a file: one JSON value after the other, or an array.
+/// Reads the values of a file: one after the other, or an array.
 ///
 /// # Errors
 /// If the file cannot be read or is not JSON.
-pub fn read(path: &Path) -> anyhow::Result<Vec<Recorded>> {
+pub fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
     let failed = || format!("cannot read {}", path.display());
     let mut text = Vec::new();
     if path == Path::new("-") {
@@ -66,16 +69,17 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Recorded>> {
     }
     let mut values = Vec::new();
     for value in serde_json::Deserializer::from_slice(&text).into_iter::<Value>() {
-        let hint = "expected: alert records as alerts.jsonl holds them, or one of them";
+        let hint = "expected: alert records as alerts.jsonl holds them, or a freeze request";
         match value.explain(failed(), hint)? {
             Value::Array(all) => values.extend(all),
             value => values.push(value),
         }
     }
-    Ok(values.into_iter().map(recorded).collect())
+    Ok(values)
 }
 
-fn recorded(value: Value) -> Recorded {
+/// What an alert record states.
+pub fn recorded(value: Value) -> Recorded {
     let alert = AlertRecord::read(value.to_string().as_bytes());
     Recorded { value, alert: alert.map(Box::new).map_err(|error| error.to_string()) }
 }

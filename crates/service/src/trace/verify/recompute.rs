@@ -108,7 +108,12 @@ pub(super) fn subject(rule: Option<Rule>, fact: &Fact) -> AccountKey {
     if rule == Some(Rule::SourceMoved) { fact.from } else { fact.to }
 }
 
-fn fact(rank: u64, block: &Block, event: &LedgerEvent, step: Option<Step>) -> Option<Fact> {
+pub(super) fn fact(
+    rank: u64,
+    block: &Block,
+    event: &LedgerEvent,
+    step: Option<Step>,
+) -> Option<Fact> {
     let Action::Transfer { from, to, amount } = event.action else { return None };
     let chain = block.chain;
     let key = |address| AccountKey { chain, address };
