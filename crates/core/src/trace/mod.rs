@@ -7,6 +7,7 @@
 //! absorbed. What always holds: after each movement every lane is conserved;
 //! an account without taints costs two look-ups and nothing else.
 
+mod arrival;
 mod lane;
 mod lanes;
 mod runs;
