@@ -24,6 +24,15 @@ fn engine(c: &mut Criterion) {
     let accounts = transfers / 4;
     let mut group = c.benchmark_group("engine");
     group.throughput(Throughput::Elements(transfers)).sample_size(10);
+    let limit = LazyCell::new(|| ends(Stream::new(transfers), by_first_sight()));
+    group.bench_function(BenchmarkId::new("limit", "plain"), |bencher| {
+        let mut records = Records::of(&limit);
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| records.plain(&limit)).sum());
+    });
+    group.bench_function(BenchmarkId::new("limit", "prefetch"), |bencher| {
+        let mut records = Records::of(&limit);
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| records.prefetched(&limit)).sum());
+    });
     let mut settings = vec![
         (Policy::Haircut, 0, 0),
         (Policy::Haircut, 1, 0),
@@ -47,15 +56,6 @@ fn engine(c: &mut Criterion) {
             },
         );
     }
-    let limit = LazyCell::new(|| ends(Stream::new(transfers), by_first_sight()));
-    group.bench_function(BenchmarkId::new("limit", "plain"), |bencher| {
-        let mut records = Records::of(&limit);
-        bencher.iter_custom(|rounds| (0..rounds).map(|_| records.plain(&limit)).sum());
-    });
-    group.bench_function(BenchmarkId::new("limit", "prefetch"), |bencher| {
-        let mut records = Records::of(&limit);
-        bencher.iter_custom(|rounds| (0..rounds).map(|_| records.prefetched(&limit)).sum());
-    });
     group.finish();
 }
 

@@ -1,8 +1,8 @@
 //! What the machine's memory allows: for each transfer the records of its two
 //! accounts are read and written, and nothing else is done.
 //!
-//! A record is a cache line of 64 bytes. No engine that keeps one for each
-//! account can be faster than [`Records::prefetched`] on the same core.
+//! A record is a cache line of 64 bytes, so an engine that keeps no less of an
+//! account has that much to wait for on the same core.
 
 #![expect(unsafe_code, reason = "the prefetch reads nothing and cannot fault")]
 
@@ -15,8 +15,7 @@ use flow_core::{Action, Block};
 
 use crate::long_past::rank;
 
-/// Transfers between asking for two records and needing them. From 8 to 64 on
-/// it makes no difference that can be measured.
+/// Transfers between asking for two records and needing them.
 const AHEAD: usize = 16;
 
 /// The two accounts of a transfer, by number.

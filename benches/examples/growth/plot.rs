@@ -6,7 +6,6 @@ const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 460.0;
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 20.0;
-const TOP: f64 = 130.0;
 const BOTTOM: f64 = 50.0;
 
 /// Told apart by those who do not see colours as most do (Okabe and Ito).
@@ -80,11 +79,13 @@ impl Axis {
 
 impl Plot {
     pub(crate) fn svg(&self) -> String {
+        let lines = f64::from(u32::try_from(self.series.len()).unwrap_or(0));
+        let top = 50.0 + 16.0 * lines;
         let points = || self.series.iter().flat_map(|series| &series.points);
         let x = Axis::of(self.x.1, points().map(|point| point.0));
         let y = Axis::of(self.y.1, points().map(|point| point.1));
         let across = |value: f64| LEFT + x.share(value) * (WIDTH - LEFT - RIGHT);
-        let down = |value: f64| HEIGHT - BOTTOM - y.share(value) * (HEIGHT - TOP - BOTTOM);
+        let down = |value: f64| HEIGHT - BOTTOM - y.share(value) * (HEIGHT - top - BOTTOM);
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
@@ -96,7 +97,7 @@ impl Plot {
         line(format!("<text x=\"{LEFT}\" y=\"24\" font-size=\"16\">{title}</text>"));
         for value in &x.ticks {
             let (at, text) = (across(*value), short(*value));
-            line(format!("<path d=\"M{at:.1} {TOP}V{bottom}\" stroke=\"#dddddd\"/>"));
+            line(format!("<path d=\"M{at:.1} {top}V{bottom}\" stroke=\"#dddddd\"/>"));
             let below = bottom + 18.0;
             line(format!("<text x=\"{at:.1}\" y=\"{below}\" text-anchor=\"middle\">{text}</text>"));
         }
@@ -107,7 +108,7 @@ impl Plot {
             line(format!("<text x=\"{left}\" y=\"{base:.1}\" text-anchor=\"end\">{text}</text>"));
         }
         let (middle, base) = (f64::midpoint(LEFT, right), HEIGHT - 10.0);
-        let (label, upright) = (self.x.0, f64::midpoint(TOP, bottom));
+        let (label, upright) = (self.x.0, f64::midpoint(top, bottom));
         line(format!("<text x=\"{middle}\" y=\"{base}\" text-anchor=\"middle\">{label}</text>"));
         let label = self.y.0;
         line(format!(

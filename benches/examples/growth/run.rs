@@ -32,8 +32,17 @@ pub(crate) struct Run {
 impl Run {
     /// Accounts with opening balances, and cases.
     pub(crate) fn opened(accounts: u64, cases: &[Case]) -> Run {
-        let config = EngineConfig { alert_min_units: 1_000_000_000, ..EngineConfig::default() };
-        let mut engine = Engine::new(config);
+        Run::set(EngineConfig::default(), accounts, cases)
+    }
+
+    /// The same with an engine that recommends nothing.
+    pub(crate) fn without_desk(accounts: u64, cases: &[Case]) -> Run {
+        let config = EngineConfig { freeze_min_units: u64::MAX, ..EngineConfig::default() };
+        Run::set(config, accounts, cases)
+    }
+
+    fn set(config: EngineConfig, accounts: u64, cases: &[Case]) -> Run {
+        let mut engine = Engine::new(EngineConfig { alert_min_units: 1_000_000_000, ..config });
         let mut ranks = vec![0; usize::try_from(accounts).expect("fits")];
         for rank in 0..accounts {
             ranks[number(rank, accounts) as usize] = u32::try_from(rank).expect("32 bits");
