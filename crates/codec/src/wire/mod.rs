@@ -23,7 +23,7 @@ pub use freeze::{
     WorthRecord, contract,
 };
 pub use read::{ParsedAlert, ReadError};
-pub use record::{AlertRecord, AttributionRecord, PathRecord, ServiceRecord, Units};
+pub use record::{AlertRecord, AttributionRecord, PathRecord, ServiceRecord, Units, share_ppm};
 pub use request::{InputRecord, ParsedRequest, RequestRecord, StepRecord, TrailRecord};
 pub use schema::schemas;
 pub use time::rfc3339_utc;

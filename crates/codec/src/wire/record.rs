@@ -257,9 +257,10 @@ pub(super) fn path(chain: Chain, steps: &[PathStep]) -> Vec<PathRecord> {
     steps.iter().map(record).collect()
 }
 
-/// Rounds down, so that a share of 1 000 000 means all; 0 of nothing.
-pub(super) fn share_ppm(tainted: Amount, amount: Amount) -> u64 {
-    let share = (u128::from(tainted) * 1_000_000).checked_div(u128::from(amount)).unwrap_or(0);
+/// Parts per million of a whole, rounded down, so that 1 000 000 means all; 0
+/// of nothing.
+pub fn share_ppm(part: Amount, whole: Amount) -> u64 {
+    let share = (u128::from(part) * 1_000_000).checked_div(u128::from(whole)).unwrap_or(0);
     u64::try_from(share).unwrap_or(u64::MAX)
 }
 

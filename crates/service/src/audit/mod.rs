@@ -19,6 +19,6 @@ pub(crate) use trail::{Known, Row, Trail};
 /// The SHA-256 of some bytes.
 pub(crate) type Hash = [u8; 32];
 
-fn sha256(bytes: &[u8]) -> Hash {
+pub(crate) fn sha256(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
 }

@@ -88,7 +88,7 @@ fn digest(path: &Path) -> anyhow::Result<(u64, String)> {
 
 /// SHA-256 in hex.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex::encode(ring::digest::digest(&SHA256, bytes))
+    hex::encode(crate::audit::sha256(bytes))
 }
 
 /// The flags that name the past.

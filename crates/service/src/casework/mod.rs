@@ -17,8 +17,6 @@ pub mod report;
 pub mod standing;
 pub mod trail;
 
-use flow_core::Amount;
-
 use crate::trace::usdt;
 
 /// How amounts are written.
@@ -49,12 +47,6 @@ impl Unit {
     }
 }
 
-/// Parts per million of a whole, rounded down; nothing has no parts.
-pub fn share_ppm(part: Amount, whole: Amount) -> u64 {
-    let share = (u128::from(part) * 1_000_000).checked_div(u128::from(whole)).unwrap_or(0);
-    u64::try_from(share).unwrap_or(u64::MAX)
-}
-
 /// Parts per million as a percentage with four decimals.
 pub fn percent(ppm: u64) -> String {
     format!("{}.{:04} %", ppm / 10_000, ppm % 10_000)
@@ -62,6 +54,8 @@ pub fn percent(ppm: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use flow_codec::wire::share_ppm;
+
     use super::*;
 
     #[test]

@@ -6,13 +6,12 @@
 
 use flow_codec::wire::{
     ActByRecord, InputRecord, REQUEST_TYPE, RequestRecord, SCHEMA_VERSION, StepRecord, TrailRecord,
-    Units, contract, rfc3339_utc,
+    Units, contract, rfc3339_utc, share_ppm,
 };
 use flow_codec::{address, case_file};
 use flow_core::{AccountKey, Actor, Case, Label, Outcome, Past, Trace};
 
 use super::inputs::Input;
-use super::share_ppm;
 use super::standing::is_of_service;
 use super::trail::{Trail, Trails, trails};
 use crate::cli::Recipient;

@@ -6,11 +6,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use flow_codec::wire::share_ppm;
 use flow_core::{
     AccountKey, Amount, Chain, Covered, EngineConfig, Held, Label, Outcome, Past, Trace,
 };
-
-use super::share_ppm;
 
 /// Where a case stands as of the last block of each chain.
 #[derive(Clone, Debug)]

@@ -6,13 +6,14 @@ mod paths;
 
 pub(super) use paths::trail_rows;
 
+use flow_codec::wire::share_ppm;
 use flow_codec::{address, wire};
 use flow_core::{Case, Chain, EngineConfig, Past, Policy, Source, Trace};
 
 use super::document::{Document, Text, figures, words};
 use super::inputs::Input;
 use super::standing::{Advice, Standing, standing};
-use super::{Unit, percent, share_ppm};
+use super::{Unit, percent};
 use crate::trace::ledger::Ledger;
 use crate::trace::names;
 

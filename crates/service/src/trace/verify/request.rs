@@ -21,7 +21,7 @@ use super::Difference;
 use super::compare::{Chain, chain_of_proof, compare, is_active_source};
 use super::recompute::{Fact, fact};
 use crate::casework::packet::actor;
-use crate::casework::share_ppm;
+use flow_codec::wire::share_ppm;
 
 /// What the oracle says of a request.
 #[derive(Debug, Default)]
