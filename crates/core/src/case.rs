@@ -54,3 +54,10 @@ pub struct Label {
     /// Whether tracing ends there.
     pub stop: bool,
 }
+
+impl Label {
+    /// Whether a service can act on the account, and the issuer would not.
+    pub fn is_of_service(&self) -> bool {
+        self.stop || self.kind == "deposit"
+    }
+}

@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::freeze::{Chance, NextAddress, Progress};
-use crate::{AccountKey, Address, Amount, BlockHash, Chain, LedgerEvent, Policy, TransferRef};
+use crate::{
+    AccountKey, Address, Amount, BlockHash, Chain, Label, LedgerEvent, Policy, TransferRef,
+};
 
 /// One thing the shell must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -315,6 +317,18 @@ pub enum Actor {
         /// What the account is.
         kind: String,
     },
+}
+
+impl Actor {
+    /// Who can act on an account with that label.
+    pub fn of(label: Option<&Label>) -> Actor {
+        match label {
+            Some(label) if label.is_of_service() => {
+                Actor::Service { entity: label.entity.clone(), kind: label.kind.clone() }
+            }
+            _ => Actor::Issuer,
+        }
+    }
 }
 
 /// What one case claims of an account.

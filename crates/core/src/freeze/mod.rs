@@ -490,10 +490,5 @@ fn is_service(account: AccountId, world: World<'_>) -> bool {
 }
 
 fn actor(account: AccountId, world: World<'_>) -> Actor {
-    match world.labels.get(&account) {
-        Some(label) if label.stop || label.kind == "deposit" => {
-            Actor::Service { entity: label.entity.clone(), kind: label.kind.clone() }
-        }
-        _ => Actor::Issuer,
-    }
+    Actor::of(world.labels.get(&account))
 }

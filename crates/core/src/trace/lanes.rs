@@ -78,14 +78,8 @@ impl Lanes {
         self.arrived.get(&account).map_or(&[], Vec::as_slice)
     }
 
-    /// What arrived of a lane at an account of a service. Returns what it was
-    /// before.
-    pub(super) fn set_arrival(
-        &mut self,
-        ix: LaneIx,
-        account: AccountId,
-        arrival: Option<Arrival>,
-    ) -> Option<Arrival> {
+    /// What arrived of a lane at an account of a service.
+    pub(super) fn set_arrival(&mut self, ix: LaneIx, account: AccountId, arrival: Option<Arrival>) {
         let arrivals = &mut self.lane_mut(ix).arrivals;
         let (before, is_there) = match arrival {
             Some(arrival) => (arrivals.insert(account, arrival), true),
@@ -94,7 +88,6 @@ impl Lanes {
         if before.is_some() != is_there {
             self.note_arrived(ix, account, is_there);
         }
-        before
     }
 
     fn note_arrived(&mut self, ix: LaneIx, account: AccountId, is_there: bool) {

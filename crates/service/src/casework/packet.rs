@@ -12,7 +12,6 @@ use flow_codec::{address, case_file};
 use flow_core::{AccountKey, Actor, Case, Label, Outcome, Past, Trace};
 
 use super::inputs::Input;
-use super::standing::is_of_service;
 use super::trail::{Trail, Trails, trails};
 use crate::cli::Recipient;
 use crate::report::Explain;
@@ -107,7 +106,7 @@ pub fn packet(
         contact: asker.contact.clone(),
         date: asker.date.clone(),
         note: asker.note.clone(),
-        act_by: ActByRecord::from(&actor(label.as_ref())),
+        act_by: ActByRecord::from(&Actor::of(label.as_ref())),
         chain: account.chain.name().to_owned(),
         contract: contract(account.chain).to_owned(),
         address: address::format(account.chain, account.address),
@@ -133,7 +132,7 @@ pub fn packet(
 }
 
 fn refuse_recipient(label: Option<&Label>, to: Option<Recipient>) -> anyhow::Result<()> {
-    let service = label.filter(|label| is_of_service(label));
+    let service = label.filter(|label| label.is_of_service());
     let label = match (to, service) {
         (Some(Recipient::Issuer), Some(label)) => label,
         (Some(Recipient::Service), None) => {
@@ -210,15 +209,5 @@ pub fn asked(record: &RequestRecord) -> String {
     match &record.act_by.entity {
         Some(entity) => format!("the compliance desk of {entity}"),
         None => "Tether, the issuer of USDT".to_owned(),
-    }
-}
-
-/// Who can act on an account with that label.
-pub(crate) fn actor(label: Option<&Label>) -> Actor {
-    match label {
-        Some(label) if is_of_service(label) => {
-            Actor::Service { entity: label.entity.clone(), kind: label.kind.clone() }
-        }
-        _ => Actor::Issuer,
     }
 }

@@ -115,18 +115,13 @@ fn wallet(
         Advice::TooLittle
     } else if moved_ms.saturating_add(config.freeze_rest_ms) > now_ms {
         Advice::Moving
-    } else if label.as_ref().is_some_and(is_of_service) {
+    } else if label.as_ref().is_some_and(Label::is_of_service) {
         Advice::AskService
     } else {
         Advice::AskIssuer
     };
     let share_ppm = share_ppm(tainted, balance);
     Ok(Wallet { id, account, tainted, balance, share_ppm, hops, moved_ms, label, advice })
-}
-
-/// Whether a service can act on the account, and the issuer would not.
-pub fn is_of_service(label: &Label) -> bool {
-    label.stop || label.kind == "deposit"
 }
 
 fn services(past: &Past, trace: &Trace, config: &EngineConfig) -> Vec<ServiceAccount> {

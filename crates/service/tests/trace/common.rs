@@ -105,7 +105,12 @@ pub(crate) fn tron(address: &str) -> AccountKey {
 
 /// Invented traffic of both chains with planted crimes.
 pub(crate) fn invented() -> Known {
-    let workload = Workload::new(WorkloadConfig { blocks: 1_200, ..WorkloadConfig::default() });
+    invented_blocks(1_200)
+}
+
+/// So many blocks of it.
+pub(crate) fn invented_blocks(blocks: u64) -> Known {
+    let workload = Workload::new(WorkloadConfig { blocks, ..WorkloadConfig::default() });
     let planted = workload.planted();
     Known {
         opening: workload.opening().to_vec(),

@@ -3,10 +3,9 @@
 
 use flow_codec::address;
 use flow_core::{Action, Policy};
-use flow_sim::workload::{Workload, WorkloadConfig};
 use serde_json::Value;
 
-use crate::common::{Folder, Known, invented, slice};
+use crate::common::{Folder, invented, invented_blocks, slice};
 use crate::verify::tampered;
 
 const PAST: [&str; 4] = ["--labels", "labels.csv", "--history", "history"];
@@ -127,22 +126,11 @@ fn who_is_asked_follows_from_the_label() {
     assert!(code == Some(2) && text.contains("it is empty"), "{text}");
 }
 
-/// Invented traffic, little of it: each record that is checked plays it.
-fn little() -> Known {
-    let workload = Workload::new(WorkloadConfig { blocks: 250, ..WorkloadConfig::default() });
-    let planted = workload.planted();
-    Known {
-        opening: workload.opening().to_vec(),
-        blocks: workload.collect(),
-        cases: planted.cases,
-        labels: planted.labels,
-    }
-}
-
 /// A folder with a request about a wallet that lies two hops or more from the
 /// crime.
 fn requested(more: &[&str]) -> (Folder, Value) {
-    let known = little();
+    // Little traffic: each record that is checked plays it.
+    let known = invented_blocks(250);
     let folder = Folder::new(&known);
     folder.replay("haircut");
     folder.write("key.pem", KEY);

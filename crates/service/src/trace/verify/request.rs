@@ -13,14 +13,13 @@ use flow_codec::wire::{
     rfc3339_utc,
 };
 use flow_codec::{address, case_file};
-use flow_core::{AccountKey, Action, Case, Label, Past, PathStep};
+use flow_core::{AccountKey, Action, Actor, Case, Label, Past, PathStep};
 use flow_sim::oracle::{Oracle, Outcome, Row};
 use serde_json::Value;
 
 use super::Difference;
 use super::compare::{Chain, chain_of_proof, compare, is_active_source};
 use super::recompute::{Fact, fact};
-use crate::casework::packet::actor;
 use flow_codec::wire::share_ppm;
 
 /// What the oracle says of a request.
@@ -183,7 +182,7 @@ fn rebuilt(
     let of_wallet = |units: u64| (!at_service).then_some(Units(units));
     let trails = record.trails.iter().enumerate();
     RequestRecord {
-        act_by: ActByRecord::from(&actor(label)),
+        act_by: ActByRecord::from(&Actor::of(label)),
         contract: contract(chain).to_owned(),
         address: address::format(chain, address),
         time: rfc3339_utc(found.head.map_or(0, |(_, time_ms)| time_ms)),
