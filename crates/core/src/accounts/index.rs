@@ -1,9 +1,10 @@
 //! Finds ids by the hashes of their keys.
 //!
-//! Open addressing over buckets of one cache line, eight slots of a tag and an
-//! id each; ids are never taken out. What a usual hash table lacks, and this one
-//! is for: a bucket can be asked for ahead of the look-up, and the table grows
-//! without looking at a key, since the tag tells the bucket at every size.
+//! Open addressing over buckets of one cache line, eight tags and then the eight
+//! ids, so that all tags are compared at once; ids are never taken out. What a
+//! usual hash table lacks, and this one is for: a bucket can be asked for ahead
+//! of the look-up, and the table grows without looking at a key, since the tag
+//! tells the bucket at every size.
 //! What always holds: slots of a bucket fill from the first one on, and an id
 //! lies in the first bucket from its own one on that had room.
 
@@ -23,11 +24,26 @@ impl Tag {
 const SLOTS: usize = 8;
 
 /// No id: there are fewer accounts than 2^32 - 1.
-const EMPTY: u64 = u64::MAX;
+const EMPTY: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-struct Bucket([u64; SLOTS]);
+struct Bucket {
+    tags: [u32; SLOTS],
+    ids: [u32; SLOTS],
+}
+
+impl Bucket {
+    const EMPTY: Bucket = Bucket { tags: [0; SLOTS], ids: [EMPTY; SLOTS] };
+
+    /// A bit for each slot with that tag, empty ones maybe among them. No branch
+    /// depends on where the tag stands, which no processor could foresee.
+    #[inline]
+    fn hits(&self, tag: Tag) -> u32 {
+        let bits = self.tags.iter().zip(0..).map(|(other, slot)| u32::from(*other == tag.0) << slot);
+        bits.fold(0, |hits, bit| hits | bit)
+    }
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -55,7 +71,7 @@ impl Index {
     }
 
     fn sized(bits: u32) -> Index {
-        Index { buckets: vec![Bucket([EMPTY; SLOTS]); 1 << bits], bits, len: 0 }
+        Index { buckets: vec![Bucket::EMPTY; 1 << bits], bits, len: 0 }
     }
 
     /// The bucket in which an id of that tag lies, if there was room.
@@ -74,14 +90,17 @@ impl Index {
     pub(super) fn find(&self, tag: Tag, is: impl Fn(AccountId) -> bool) -> Option<AccountId> {
         let mut at = self.home(tag);
         loop {
-            for slot in self.buckets[at].0 {
-                if slot == EMPTY {
-                    return None;
+            let bucket = &self.buckets[at];
+            let mut hits = bucket.hits(tag);
+            while hits != 0 {
+                let id = bucket.ids[hits.trailing_zeros() as usize];
+                if id != EMPTY && is(AccountId(id)) {
+                    return Some(AccountId(id));
                 }
-                let (id, other) = parts(slot);
-                if other == tag && is(id) {
-                    return Some(id);
-                }
+                hits &= hits - 1;
+            }
+            if bucket.ids[SLOTS - 1] == EMPTY {
+                return None;
             }
             at = (at + 1) & (self.buckets.len() - 1);
         }
@@ -99,8 +118,9 @@ impl Index {
     fn put(&mut self, tag: Tag, id: AccountId) {
         let mut at = self.home(tag);
         loop {
-            if let Some(slot) = self.buckets[at].0.iter_mut().find(|slot| **slot == EMPTY) {
-                *slot = u64::from(tag.0) << 32 | u64::from(id.0);
+            let bucket = &mut self.buckets[at];
+            if let Some(slot) = bucket.ids.iter().position(|id| *id == EMPTY) {
+                (bucket.tags[slot], bucket.ids[slot]) = (tag.0, id.0);
                 return;
             }
             at = (at + 1) & (self.buckets.len() - 1);
@@ -112,9 +132,10 @@ impl Index {
     fn grow(&mut self) {
         let old = std::mem::replace(self, Index::sized(self.bits + 1));
         self.len = old.len;
-        let slots = old.buckets.iter().flat_map(|bucket| bucket.0);
-        for (id, tag) in slots.filter(|slot| *slot != EMPTY).map(parts) {
-            self.put(tag, id);
+        for Bucket { tags, ids } in &old.buckets {
+            for (tag, id) in tags.iter().zip(ids).filter(|(_, id)| **id != EMPTY) {
+                self.put(Tag(*tag), AccountId(*id));
+            }
         }
     }
 }
@@ -122,12 +143,6 @@ impl Index {
 /// Ids that so many bits of buckets take: three quarters of their slots.
 const fn most(bits: u32) -> usize {
     (SLOTS << bits) / 4 * 3
-}
-
-const fn parts(slot: u64) -> (AccountId, Tag) {
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-    let id = AccountId(slot as u32);
-    (id, Tag::of(slot))
 }
 
 #[cfg(test)]
@@ -139,7 +154,7 @@ mod tests {
     #[test]
     fn what_an_account_costs() {
         // Between just grown and just before: 8 bytes a slot, 3 of 8 to 3 of 4 used.
-        assert_eq!(size_of::<Bucket>(), SLOTS * size_of::<u64>());
+        assert_eq!(size_of::<Bucket>(), 8 * SLOTS);
         assert_eq!((most(10), most(11)), (6 << 10, 6 << 11));
     }
 

@@ -38,9 +38,19 @@ impl Accounts {
         self.intern_tagged(key, tag(key))
     }
 
-    /// The same, for a key that was [asked for](Self::ask) before.
+    /// Third step of a look-up in company, for a key with that tag and
+    /// [guess](Self::guess).
     #[inline]
-    pub(crate) fn intern_tagged(&mut self, key: AccountKey, tag: Tag) -> Option<AccountId> {
+    pub(crate) fn intern_guessed(
+        &mut self,
+        key: AccountKey,
+        tag: Tag,
+        guess: Option<AccountId>,
+    ) -> Option<AccountId> {
+        guess.filter(|id| self.keys[id.index()] == key).or_else(|| self.intern_tagged(key, tag))
+    }
+
+    fn intern_tagged(&mut self, key: AccountKey, tag: Tag) -> Option<AccountId> {
         if let Some(id) = self.index.find(tag, |id| self.keys[id.index()] == key) {
             return Some(id);
         }

@@ -72,27 +72,29 @@ impl Engine {
     /// known of accounts lies scattered: so the processor is asked for all of
     /// it at each step, and waits for many at a time, not for one after another.
     fn locate(&mut self, chain: Chain, events: &[LedgerEvent]) -> Result<(), ApplyError> {
-        self.tags.clear();
+        self.sought.clear();
         self.located.clear();
         for event in events {
             for address in event.action.accounts() {
                 let key = AccountKey { chain, address: address.unwrap_or(Address::ZERO) };
-                self.tags.push(self.accounts.ask(key));
+                self.sought.push((self.accounts.ask(key), None));
             }
         }
-        for tag in &self.tags {
-            if let Some(id) = self.accounts.guess(*tag) {
+        for (tag, guess) in &mut self.sought {
+            *guess = self.accounts.guess(*tag);
+            if let Some(id) = *guess {
                 prefetch(&self.ledger.holdings, id.index());
                 self.graph.prefetch(id);
             }
         }
-        for (event, tags) in events.iter().zip(self.tags.as_chunks::<2>().0) {
+        for (event, sought) in events.iter().zip(self.sought.as_chunks::<2>().0) {
             let mut ids = [NOBODY; 2];
             for (side, address) in event.action.accounts().into_iter().enumerate() {
                 let Some(address) = address else { continue };
                 let key = AccountKey { chain, address };
-                let id = self.accounts.intern_tagged(key, tags[side]).ok_or(ApplyError::Full)?;
-                ids[side] = id;
+                let (tag, guess) = sought[side];
+                let id = self.accounts.intern_guessed(key, tag, guess);
+                ids[side] = id.ok_or(ApplyError::Full)?;
             }
             self.located.push(ids);
         }

@@ -103,8 +103,9 @@ pub struct Engine {
     finals: [Option<u64>; 2],
     stats: LedgerStats,
     notes: Notes,
-    /// The accounts of the events at hand: their tags, then their ids.
-    tags: Vec<Tag>,
+    /// The accounts of the events at hand: their tags with whom they most likely
+    /// mean, then their ids.
+    sought: Vec<(Tag, Option<AccountId>)>,
     located: Vec<[AccountId; 2]>,
     /// An image that was begun and is not whole yet.
     imaging: Option<Box<EngineImage>>,

@@ -20,7 +20,9 @@ pub(super) fn put_step(into: &mut Vec<u8>, base: u64, value: u64) {
 
 /// Appends as many numbers of 32 bits as there are.
 pub(super) fn put_u32s(into: &mut Vec<u8>, values: impl IntoIterator<Item = u32>) {
-    into.extend(values.into_iter().flat_map(u32::to_le_bytes));
+    for value in values {
+        into.extend_from_slice(&value.to_le_bytes());
+    }
 }
 
 /// Reads numbers from bytes of one section.

@@ -75,7 +75,9 @@ impl Draft {
         let var = self.var_len();
         put_u32s(chunks, self.from.drain(..));
         put_u32s(chunks, self.to.drain(..));
-        chunks.extend(self.control.drain(..).flat_map(u16::to_le_bytes));
+        for control in self.control.drain(..) {
+            chunks.extend_from_slice(&control.to_le_bytes());
+        }
         put_u32s(chunks, self.marks.drain(..));
         chunks.append(&mut self.var);
         put_u32s(directory, [var, crc32fast::hash(&chunks[start..])]);

@@ -7,7 +7,7 @@
 //! three bytes here.
 
 use super::bytes::{Reader, put_u32s, put_varint};
-use super::{Section, SegmentError};
+use super::{Section, SegmentError, radix};
 
 /// Accounts in each page but the last.
 const PAGE: usize = 512;
@@ -24,8 +24,8 @@ pub(super) struct Page {
     pub(super) len: u32,
 }
 
-/// Accounts with the chunks they occur in, in any order: the account's id above
-/// the eight bits of the chunk.
+/// Accounts with the chunks they occur in, by rising chunk: the account's id
+/// above the eight bits of the chunk.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     places: Vec<u64>,
@@ -43,7 +43,8 @@ impl Draft {
 
     /// The section, and what the directory has to tell of its pages.
     pub(super) fn finish(mut self, directory: &mut Vec<u8>) -> Vec<u8> {
-        self.places.sort_unstable();
+        let most = self.places.iter().max().map_or(0, |place| account_of(*place));
+        radix::sort(&mut self.places, 8..8 + (u32::BITS - most.leading_zeros()));
         self.places.dedup();
         let same = |one: &u64, next: &u64| account_of(*one) == account_of(*next);
         let accounts: Vec<_> = self.places.chunk_by(same).collect();

@@ -37,6 +37,7 @@ mod image;
 mod index;
 mod other;
 mod probe;
+mod radix;
 mod read;
 mod row;
 mod sections;

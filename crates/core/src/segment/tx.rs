@@ -8,7 +8,7 @@
 //! time in eight those of the hashes of one chunk.
 
 use super::bytes::{Reader, put_u32s};
-use super::{Section, SegmentError};
+use super::{Section, SegmentError, radix};
 use crate::TxHash;
 
 /// Hashes in each page but the last.
@@ -120,7 +120,8 @@ fn put_locator(mut entries: Vec<u64>, transfers: u32) -> Vec<u8> {
     for entry in &mut entries {
         *entry = bucket(*entry >> 16, transfers) << 16 | *entry & 0xffff;
     }
-    entries.sort_unstable();
+    // By bucket and mark; they came by rising chunk.
+    radix::sort(&mut entries, 8..16 + (u32::BITS - buckets(transfers).leading_zeros()));
     let mut into = Vec::with_capacity(entries.len() * 9 / 4 + 8);
     let mut starts = Vec::with_capacity(buckets(transfers) as usize + 1);
     let mut start = 0;
