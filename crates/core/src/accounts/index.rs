@@ -40,7 +40,8 @@ impl Bucket {
     /// depends on where the tag stands, which no processor could foresee.
     #[inline]
     fn hits(&self, tag: Tag) -> u32 {
-        let bits = self.tags.iter().zip(0..).map(|(other, slot)| u32::from(*other == tag.0) << slot);
+        let bits =
+            self.tags.iter().zip(0..).map(|(other, slot)| u32::from(*other == tag.0) << slot);
         bits.fold(0, |hits, bit| hits | bit)
     }
 }

@@ -7,11 +7,11 @@ use crate::segment::{Image, ImageError};
 /// Keeps segments for good. The shell implements it over files.
 pub trait Archive: Send + std::fmt::Debug {
     /// Keeps the bytes of segment `number`, counted from 0, and gives them back
-    /// to be read.
+    /// to be read. They come in parts that lie one behind the other.
     ///
     /// # Errors
     /// If they cannot be kept; then nothing may be left under that number.
-    fn keep(&mut self, number: usize, bytes: Vec<u8>) -> Result<Arc<dyn Image>, ImageError>;
+    fn keep(&mut self, number: usize, parts: &[&[u8]]) -> Result<Arc<dyn Image>, ImageError>;
 }
 
 /// Keeps segments in memory: a quarter of what the same transfers need before
@@ -20,7 +20,7 @@ pub trait Archive: Send + std::fmt::Debug {
 pub struct MemoryArchive;
 
 impl Archive for MemoryArchive {
-    fn keep(&mut self, _: usize, bytes: Vec<u8>) -> Result<Arc<dyn Image>, ImageError> {
-        Ok(Arc::new(bytes))
+    fn keep(&mut self, _: usize, parts: &[&[u8]]) -> Result<Arc<dyn Image>, ImageError> {
+        Ok(Arc::new(parts.concat()))
     }
 }

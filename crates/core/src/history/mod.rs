@@ -78,6 +78,7 @@ pub(crate) struct History {
     segments: Vec<Arc<Segment>>,
     pub(crate) tail: Tail,
     archive: Box<dyn Archive>,
+    builder: SegmentBuilder,
     segment_transfers: usize,
     /// Accounts that segments have introduced.
     introduced: usize,
@@ -99,6 +100,7 @@ impl History {
             segments: Vec::new(),
             tail: Tail::default(),
             archive,
+            builder: SegmentBuilder::default(),
             segment_transfers: segment_transfers.clamp(1, TRANSFERS_MAX as usize),
             introduced: 0,
             sealed_bytes: (0, 0),
@@ -205,22 +207,21 @@ impl History {
     fn seal(&mut self, count: usize, accounts: &Accounts) -> Result<(), HistoryError> {
         let first_account = u32::try_from(self.introduced).expect("ids have 32 bits");
         let tail = &self.tail;
-        let mut builder = SegmentBuilder::new(tail.first_transfer, tail.first_block, first_account);
-        let new = &accounts.keys()[self.introduced..];
         let blocks = tail.blocks();
         let transfers =
             blocks.get(count).map_or(tail.transfers().len(), |next| next.transfers_before);
-        builder.reserve(new.len(), count, transfers);
-        for key in new {
+        let builder = &mut self.builder;
+        builder.begin(tail.first_transfer, tail.first_block, first_account, transfers);
+        for key in &accounts.keys()[self.introduced..] {
             builder.push_account(*key);
         }
         for at in 0..count {
             builder.begin_block(convert::block_row(&tail.blocks()[at].meta));
             for (movement, mark) in tail.movements(at) {
-                convert::push(&mut builder, &movement, mark);
+                convert::push(builder, &movement, mark);
             }
         }
-        let image = self.archive.keep(self.segments.len(), builder.finish()?)?;
+        let image = self.archive.keep(self.segments.len(), &builder.finish()?)?;
         self.add_segment(Segment::open(image)?);
         self.introduced = accounts.len();
         self.tail.forget(count);

@@ -111,7 +111,10 @@ pub(super) fn put_accounts(accounts: &[AccountKey]) -> Vec<u8> {
     for (ix, account) in accounts.iter().enumerate() {
         into[ix / 8] |= u8::from(account.chain == Chain::Tron) << (ix % 8);
     }
-    into.extend(accounts.iter().flat_map(|account| account.address.0));
+    into.reserve(20 * accounts.len());
+    for account in accounts {
+        into.extend_from_slice(&account.address.0);
+    }
     into
 }
 

@@ -1,14 +1,19 @@
 //! Writes a segment: takes the past in the order in which it applied.
 
 use super::block::{put_accounts, put_blocks};
-use super::header::{Counts, assemble};
+use super::header::{Counts, SECTIONS, put_header};
 use super::other::put_others;
 use super::{BlockRow, BuildError, CHUNK, Other, OtherAction, Row, Section};
 use super::{TRANSFERS_MAX, chunk, index, tx};
 use crate::{AccountKey, TxHash};
 
+/// The bytes of a segment, one part behind the other: its header and sections.
+pub(crate) type Parts<'a> = [&'a [u8]; 1 + SECTIONS];
+
 /// A segment in the making. What cannot become one is told by
 /// [`SegmentBuilder::finish`], at the end, so that pushing stays simple.
+/// It serves for one segment after another, since fresh memory would cost more
+/// than what is written to it.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentBuilder {
     counts: Counts,
@@ -19,23 +24,37 @@ pub(crate) struct SegmentBuilder {
     txs: tx::Draft,
     draft: chunk::Draft,
     places: index::Draft,
-    chunks: Vec<u8>,
+    header: Vec<u8>,
     directory: Vec<u8>,
+    chunks: Vec<u8>,
+    index: Vec<u8>,
+    /// The sections of blocks, of others and of accounts.
+    small: [Vec<u8>; 3],
+    locator: Vec<u8>,
 }
 
 impl SegmentBuilder {
-    /// Begins a segment; the arguments are the global ids of what comes first.
-    pub(crate) fn new(first_transfer: u32, first_block: u32, first_account: u32) -> Self {
-        let counts = Counts { first_transfer, first_block, first_account, ..Counts::default() };
-        SegmentBuilder { counts, ..SegmentBuilder::default() }
-    }
-
-    /// Makes room for that many accounts, blocks and transfers.
-    pub(crate) fn reserve(&mut self, accounts: usize, blocks: usize, transfers: usize) {
-        self.accounts.reserve(accounts);
-        self.blocks.reserve(blocks);
-        self.txs = tx::Draft::with_capacity(transfers);
-        self.places = index::Draft::with_capacity(transfers);
+    /// Begins a segment of about so many transfers; the other arguments are the
+    /// global ids of what comes first.
+    pub(crate) fn begin(
+        &mut self,
+        first_transfer: u32,
+        first_block: u32,
+        first_account: u32,
+        transfers: usize,
+    ) {
+        self.counts = Counts { first_transfer, first_block, first_account, ..Counts::default() };
+        self.fault = None;
+        self.accounts.clear();
+        self.blocks.clear();
+        self.others.clear();
+        self.txs.begin(transfers);
+        self.draft = chunk::Draft::default();
+        self.places.begin(transfers);
+        for section in [&mut self.header, &mut self.directory, &mut self.index, &mut self.locator] {
+            section.clear();
+        }
+        self.chunks.clear();
         // Rarely more than this, hashes aside (docs/performance.md).
         self.chunks.reserve(24 * transfers);
     }
@@ -93,29 +112,35 @@ impl SegmentBuilder {
     }
 
     /// The segment's bytes, or the first thing that was wrong with what was pushed.
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>, BuildError> {
+    pub(crate) fn finish(&mut self) -> Result<Parts<'_>, BuildError> {
         if self.draft.rows() > 0 {
             self.seal();
         }
         if let Some(section) = self.counts.overfull() {
             self.fail(BuildError::Full(section));
         }
-        if let Some(fault) = self.fault {
+        if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        let index = self.places.finish(&mut self.directory);
-        let (hashes, locator) = self.txs.finish(self.counts.transfers);
-        let sections = [
-            self.directory,
-            self.chunks,
-            index,
-            put_blocks(&self.blocks),
-            put_others(&self.others),
-            put_accounts(&self.accounts),
+        self.places.finish(&mut self.index, &mut self.directory);
+        let hashes = self.txs.finish(self.counts.transfers, &mut self.locator);
+        self.small =
+            [put_blocks(&self.blocks), put_others(&self.others), put_accounts(&self.accounts)];
+        let [blocks, others, accounts] = &self.small;
+        let sections: [&[u8]; SECTIONS] = [
+            &self.directory,
+            &self.chunks,
+            &self.index,
+            blocks,
+            others,
+            accounts,
             hashes,
-            locator,
+            &self.locator,
         ];
-        Ok(assemble(self.counts, &sections))
+        put_header(&mut self.header, self.counts, &sections);
+        let mut parts: Parts<'_> = [&self.header; 1 + SECTIONS];
+        parts[1..].copy_from_slice(&sections);
+        Ok(parts)
     }
 
     fn seal(&mut self) {

@@ -8,7 +8,7 @@ use super::{Image, Section, SegmentError, TRANSFERS_MAX};
 
 const MAGIC: [u8; 8] = *b"usdtpast";
 const VERSION: u32 = 1;
-const SECTIONS: usize = Section::STORED.len();
+pub(super) const SECTIONS: usize = Section::STORED.len();
 const HEADER_LEN: usize = MAGIC.len() + 4 + 7 * 4 + SECTIONS * 12 + 4;
 
 /// How much a segment holds, and the global ids of the first of each kind.
@@ -147,19 +147,17 @@ impl Header {
     }
 }
 
-/// The whole segment: header and sections, these in the order of [`Section::STORED`].
-pub(super) fn assemble(counts: Counts, sections: &[Vec<u8>; SECTIONS]) -> Vec<u8> {
-    let len = sections.iter().map(Vec::len).sum::<usize>() + HEADER_LEN;
-    let mut bytes = Vec::with_capacity(len);
-    bytes.extend(MAGIC);
-    put_u32s(&mut bytes, [VERSION]);
-    put_u32s(&mut bytes, counts.to_array());
+/// Appends the header of a segment of those sections, which follow it in the
+/// order of [`Section::STORED`].
+pub(super) fn put_header(into: &mut Vec<u8>, counts: Counts, sections: &[&[u8]; SECTIONS]) {
+    let start = into.len();
+    into.extend(MAGIC);
+    put_u32s(into, [VERSION]);
+    put_u32s(into, counts.to_array());
     for section in sections {
-        bytes.extend((section.len() as u64).to_le_bytes());
-        put_u32s(&mut bytes, [crc32fast::hash(section)]);
+        into.extend((section.len() as u64).to_le_bytes());
+        put_u32s(into, [crc32fast::hash(section)]);
     }
-    let crc = crc32fast::hash(&bytes);
-    put_u32s(&mut bytes, [crc]);
-    sections.iter().for_each(|section| bytes.extend(section));
-    bytes
+    let crc = crc32fast::hash(&into[start..]);
+    put_u32s(into, [crc]);
 }

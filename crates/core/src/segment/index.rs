@@ -29,34 +29,36 @@ pub(super) struct Page {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     places: Vec<u64>,
+    spare: Vec<u64>,
 }
 
 impl Draft {
-    /// With room for that many transfers.
-    pub(super) fn with_capacity(transfers: usize) -> Draft {
-        Draft { places: Vec::with_capacity(2 * transfers) }
+    /// Begins the next one, with room for that many transfers.
+    pub(super) fn begin(&mut self, transfers: usize) {
+        self.places.clear();
+        self.places.reserve(2 * transfers);
     }
 
     pub(super) fn push(&mut self, account: u32, chunk: u8) {
         self.places.push(u64::from(account) << 8 | u64::from(chunk));
     }
 
-    /// The section, and what the directory has to tell of its pages.
-    pub(super) fn finish(mut self, directory: &mut Vec<u8>) -> Vec<u8> {
+    /// Appends the section, and to the directory what it has to tell of the
+    /// section's pages.
+    pub(super) fn finish(&mut self, section: &mut Vec<u8>, directory: &mut Vec<u8>) {
         let most = self.places.iter().max().map_or(0, |place| account_of(*place));
-        radix::sort(&mut self.places, 8..8 + (u32::BITS - most.leading_zeros()));
+        let bits = 8..8 + (u32::BITS - most.leading_zeros());
+        radix::sort(&mut self.places, &mut self.spare, bits);
         self.places.dedup();
         let same = |one: &u64, next: &u64| account_of(*one) == account_of(*next);
-        let accounts: Vec<_> = self.places.chunk_by(same).collect();
-        let mut section = Vec::new();
-        for page in accounts.chunks(PAGE) {
-            let first = account_of(page[0][0]);
-            let bytes = page_of(first, page);
-            let len = u32::try_from(bytes.len()).expect("512 accounts of at most 38 bytes");
-            put_u32s(directory, [first, len]);
-            section.extend(bytes);
+        let mut accounts = self.places.chunk_by(same).peekable();
+        while let Some(places) = accounts.peek() {
+            let first = account_of(places[0]);
+            let start = section.len();
+            put_page(section, first, accounts.by_ref().take(PAGE));
+            let len = u32::try_from(section.len() - start);
+            put_u32s(directory, [first, len.expect("512 accounts of at most 38 bytes")]);
         }
-        section
     }
 }
 
@@ -68,24 +70,26 @@ const fn chunk_of(place: u64) -> u8 {
     (place & 0xff) as u8
 }
 
-fn page_of(first: u32, accounts: &[&[u64]]) -> Vec<u8> {
-    let mut body = Vec::new();
+/// Appends a page, its checksum first.
+fn put_page<'a>(section: &mut Vec<u8>, first: u32, accounts: impl Iterator<Item = &'a [u64]>) {
+    let start = section.len();
+    put_u32s(section, [0]);
+    let body = section.len();
     let mut last = first;
     for places in accounts {
         let account = account_of(places[0]);
         let step = u64::from(account - last) << 1;
         last = account;
         if places.len() == 1 {
-            put_varint(&mut body, step);
-            body.push(chunk_of(places[0]));
+            put_varint(section, step);
+            section.push(chunk_of(places[0]));
         } else {
-            put_varint(&mut body, step | 1);
-            put_places(&mut body, places);
+            put_varint(section, step | 1);
+            put_places(section, places);
         }
     }
-    let mut page = crc32fast::hash(&body).to_le_bytes().to_vec();
-    page.append(&mut body);
-    page
+    let crc = crc32fast::hash(&section[body..]);
+    section[start..body].copy_from_slice(&crc.to_le_bytes());
 }
 
 fn put_places(body: &mut Vec<u8>, places: &[u64]) {

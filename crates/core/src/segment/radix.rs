@@ -9,18 +9,18 @@ use std::ops::Range;
 /// Bits of a pass at most: as many places to write to as stay near.
 const DIGIT_BITS_MAX: u32 = 12;
 
-/// Sorts by the bits of that range.
-pub(super) fn sort(entries: &mut Vec<u64>, bits: Range<u32>) {
+/// Sorts by the bits of that range. What `spare` holds is lost.
+pub(super) fn sort(entries: &mut Vec<u64>, spare: &mut Vec<u64>, bits: Range<u32>) {
     let width = bits.end.saturating_sub(bits.start);
     let passes = width.div_ceil(DIGIT_BITS_MAX);
     if passes == 0 {
         return;
     }
     let digit_bits = width.div_ceil(passes);
-    let mut sorted = vec![0; entries.len()];
+    spare.resize(entries.len(), 0);
     for shift in bits.step_by(digit_bits as usize) {
-        pass(entries, &mut sorted, shift, digit_bits);
-        std::mem::swap(entries, &mut sorted);
+        pass(entries, spare, shift, digit_bits);
+        std::mem::swap(entries, spare);
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
             entries.iter_mut().for_each(|entry| *entry &= (1 << (start + width)) - 1);
             let mut expected = entries.clone();
             expected.sort_by_key(|entry| entry >> start);
-            sort(&mut entries, start..start + width);
+            sort(&mut entries, &mut vec![7; 3], start..start + width);
             prop_assert_eq!(entries, expected);
         }
     }

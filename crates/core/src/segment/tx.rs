@@ -37,20 +37,24 @@ pub(super) struct Draft {
     last: Option<(TxHash, u8)>,
     /// What places a hash in its bucket, its mark, its chunk; in 32, 8, 8 bits.
     entries: Vec<u64>,
+    spare: Vec<u64>,
 }
 
 impl Draft {
-    /// With room for that many transfers.
-    pub(super) fn with_capacity(transfers: usize) -> Draft {
-        let pages = Vec::with_capacity(transfers.div_ceil(PAGE as usize) * PAGE_LEN);
-        Draft { pages, entries: Vec::with_capacity(transfers), ..Draft::default() }
+    /// Begins the next one, with room for that many transfers.
+    pub(super) fn begin(&mut self, transfers: usize) {
+        self.pages.clear();
+        self.pages.reserve(transfers.div_ceil(PAGE as usize) * PAGE_LEN);
+        self.entries.clear();
+        self.entries.reserve(transfers);
+        (self.page, self.last) = (0, None);
     }
 
     pub(super) fn push(&mut self, tx: TxHash, chunk: u8) {
         if self.pages.len() - self.page == PAGE_LEN - CRC_LEN {
             self.end_page();
         }
-        self.pages.extend(tx.0);
+        self.pages.extend_from_slice(&tx.0);
         if self.last.replace((tx, chunk)) != Some((tx, chunk)) {
             let entry = u64::from(head(&tx)) << 16 | u64::from(mark(&tx)) << 8;
             self.entries.push(entry | u64::from(chunk));
@@ -63,12 +67,20 @@ impl Draft {
         self.page = self.pages.len();
     }
 
-    /// The pages and the locator of all transfers, of which there are so many.
-    pub(super) fn finish(mut self, transfers: u32) -> (Vec<u8>, Vec<u8>) {
+    /// The section of the pages; appends that of the locator of all transfers,
+    /// of which there are so many.
+    pub(super) fn finish(&mut self, transfers: u32, locator: &mut Vec<u8>) -> &[u8] {
         if self.pages.len() > self.page {
             self.end_page();
         }
-        (self.pages, put_locator(self.entries, transfers))
+        for entry in &mut self.entries {
+            *entry = bucket(*entry >> 16, transfers) << 16 | *entry & 0xffff;
+        }
+        // By bucket and mark; they came by rising chunk.
+        let bits = 8..16 + (u32::BITS - buckets(transfers).leading_zeros());
+        radix::sort(&mut self.entries, &mut self.spare, bits);
+        put_locator(&self.entries, transfers, locator);
+        &self.pages
     }
 }
 
@@ -114,15 +126,9 @@ pub(super) fn place(tx: &TxHash, transfers: u32) -> (u32, u8) {
     ((bucket & 0xffff_ffff) as u32, mark(tx))
 }
 
-/// Where the entries of each bucket begin, as `u32`, and where the last end;
-/// then the buckets: a checksum and an entry of two bytes for each hash.
-fn put_locator(mut entries: Vec<u64>, transfers: u32) -> Vec<u8> {
-    for entry in &mut entries {
-        *entry = bucket(*entry >> 16, transfers) << 16 | *entry & 0xffff;
-    }
-    // By bucket and mark; they came by rising chunk.
-    radix::sort(&mut entries, 8..16 + (u32::BITS - buckets(transfers).leading_zeros()));
-    let mut into = Vec::with_capacity(entries.len() * 9 / 4 + 8);
+/// Appends where the entries of each bucket begin, as `u32`, and where the last
+/// end; then the buckets: a checksum and an entry of two bytes for each hash.
+fn put_locator(entries: &[u64], transfers: u32, into: &mut Vec<u8>) {
     let mut starts = Vec::with_capacity(buckets(transfers) as usize + 1);
     let mut start = 0;
     for bucket in 0..u64::from(buckets(transfers)) {
@@ -131,16 +137,16 @@ fn put_locator(mut entries: Vec<u64>, transfers: u32) -> Vec<u8> {
     }
     starts.push(start);
     let narrow = |start: &usize| u32::try_from(*start).expect("at most 2^20 entries");
-    put_u32s(&mut into, starts.iter().map(narrow));
+    put_u32s(into, starts.iter().map(narrow));
     let mut body = Vec::new();
     for (bucket, bounds) in (0..).zip(starts.windows(2)) {
         body.clear();
-        let here = &entries[bounds[0]..bounds[1]];
-        body.extend(here.iter().flat_map(|entry| ((entry & 0xffff) as u16).to_be_bytes()));
-        put_u32s(&mut into, [bucket_crc(bucket, &body)]);
+        for entry in &entries[bounds[0]..bounds[1]] {
+            body.extend_from_slice(&((entry & 0xffff) as u16).to_be_bytes());
+        }
+        put_u32s(into, [bucket_crc(bucket, &body)]);
         into.extend_from_slice(&body);
     }
-    into
 }
 
 /// Numbered, so that the bytes of another bucket do not pass for this one's.

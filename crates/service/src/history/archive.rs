@@ -86,7 +86,7 @@ impl FileArchive {
             let path = dir.join(segment_name(number));
             images.push(match FileImage::open(path) {
                 Ok(image) => Arc::new(image),
-                Err(_) => archive.keep(number, fetch(number)?)?,
+                Err(_) => archive.keep(number, &[&fetch(number)?])?,
             });
         }
         Ok((archive, images))
@@ -101,10 +101,10 @@ fn is_segment(path: &Path, key: SegmentKey) -> bool {
 }
 
 impl Archive for FileArchive {
-    fn keep(&mut self, number: usize, bytes: Vec<u8>) -> Result<Arc<dyn Image>, ImageError> {
+    fn keep(&mut self, number: usize, parts: &[&[u8]]) -> Result<Arc<dyn Image>, ImageError> {
         let path = self.dir.join(segment_name(number));
         let unfinished = self.dir.join(segment_name(number) + UNFINISHED);
-        match write(&self.dir, &unfinished, &path, &bytes) {
+        match write(&self.dir, &unfinished, &path, parts) {
             Ok(image) => Ok(Arc::new(image)),
             Err(error) => {
                 // The first error counts; what is left is deleted at the next start.
@@ -117,9 +117,11 @@ impl Archive for FileArchive {
 }
 
 /// A file has its final name only once its bytes are on disk.
-fn write(dir: &Path, unfinished: &Path, path: &Path, bytes: &[u8]) -> io::Result<FileImage> {
+fn write(dir: &Path, unfinished: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<FileImage> {
     let mut file = File::create(unfinished)?;
-    file.write_all(bytes)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
     file.sync_all()?;
     drop(file);
     std::fs::rename(unfinished, path)?;

@@ -161,7 +161,10 @@ mod tests {
         let mut archive = FileArchive::create(&dir).unwrap();
         for number in 0..3 {
             let bytes = vec![u8::try_from(number).unwrap(); 5];
-            assert_eq!(bytes_of(&archive.keep(number, bytes.clone()).unwrap()), bytes);
+            assert_eq!(
+                bytes_of(&archive.keep(number, &[&bytes[..2], &bytes[2..]]).unwrap()),
+                bytes
+            );
         }
         drop(archive);
         let images = open_history(&dir).unwrap();
@@ -215,7 +218,7 @@ mod tests {
         let mut archive = FileArchive::create(folder.path()).unwrap();
         // A folder of that name stands in the way, whoever runs the test.
         std::fs::create_dir(folder.path().join("segment-000000.usf")).unwrap();
-        let error = archive.keep(0, vec![1]).unwrap_err();
+        let error = archive.keep(0, &[&[1]]).unwrap_err();
         assert!(error.to_string().contains("segment-000000.usf"), "{error}");
         assert!(!folder.path().join("segment-000000.usf.tmp").exists());
     }

@@ -25,6 +25,13 @@ enum Step {
 }
 
 /// A stretch of the past.
+/// Of a segment that begins with those ids.
+fn builder(first_transfer: u32, first_block: u32, first_account: u32) -> SegmentBuilder {
+    let mut builder = SegmentBuilder::default();
+    builder.begin(first_transfer, first_block, first_account, 0);
+    builder
+}
+
 #[derive(Clone, Debug, Default)]
 struct Past {
     accounts: Vec<AccountKey>,
@@ -33,7 +40,11 @@ struct Past {
 
 impl Past {
     fn write(&self) -> Vec<u8> {
-        let mut builder = SegmentBuilder::new(FIRST_TRANSFER, FIRST_BLOCK, FIRST_ACCOUNT);
+        self.write_with(&mut SegmentBuilder::default())
+    }
+
+    fn write_with(&self, builder: &mut SegmentBuilder) -> Vec<u8> {
+        builder.begin(FIRST_TRANSFER, FIRST_BLOCK, FIRST_ACCOUNT, 0);
         self.accounts.iter().for_each(|account| builder.push_account(*account));
         for (block, steps) in &self.blocks {
             builder.begin_block(*block);
@@ -44,7 +55,7 @@ impl Past {
                 }
             }
         }
-        builder.finish().unwrap()
+        builder.finish().unwrap().concat()
     }
 
     fn open(&self) -> Segment {

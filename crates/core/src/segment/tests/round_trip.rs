@@ -41,6 +41,13 @@ proptest! {
     }
 
     #[test]
+    fn a_builder_serves_again(one in past(), other in past()) {
+        let mut builder = SegmentBuilder::default();
+        one.write_with(&mut builder);
+        prop_assert_eq!(other.write_with(&mut builder), other.write());
+    }
+
+    #[test]
     fn a_row_comes_back_at_its_length(first in row(10), second in row(10), near in 0..5_u32) {
         let second = Row {
             log_index: if near == 0 { second.log_index } else { first.log_index.wrapping_add(near) },
@@ -142,16 +149,16 @@ fn what_cannot_be_a_segment_is_refused_when_it_is_finished() {
         position: 0,
     };
     let block = busy(1).blocks[0].0;
-    let mut outside = SegmentBuilder::new(0, 0, 2);
+    let mut outside = builder(0, 0, 2);
     outside.push_transfer(&row, TxHash([0; 32]));
     assert_eq!(outside.finish(), Err(BuildError::OutsideBlock));
 
-    let mut stranger = SegmentBuilder::new(0, 0, 1);
+    let mut stranger = builder(0, 0, 1);
     stranger.begin_block(block);
     stranger.push_transfer(&row, TxHash([0; 32]));
     assert_eq!(stranger.finish(), Err(BuildError::UnknownAccount(1)));
 
-    let mut beyond = SegmentBuilder::new(u32::MAX, 0, 2);
+    let mut beyond = builder(u32::MAX, 0, 2);
     beyond.begin_block(block);
     beyond.push_transfer(&row, TxHash([0; 32]));
     assert_eq!(beyond.finish(), Err(BuildError::Full(Section::Chunks)));
@@ -160,20 +167,20 @@ fn what_cannot_be_a_segment_is_refused_when_it_is_finished() {
 #[test]
 fn a_segment_takes_so_many_transfers_and_no_more() {
     let Step::Transfer(row, _) = busy_step(1) else { panic!("a transfer") };
-    let mut builder = SegmentBuilder::new(0, 0, 5_300);
-    builder.begin_block(busy(1).blocks[0].0);
+    let mut all = builder(0, 0, 5_300);
+    all.begin_block(busy(1).blocks[0].0);
     let tx = |ix: u32| {
         let mut hash = [0; 32];
         hash[..4].copy_from_slice(&ix.wrapping_mul(0x9e37_79b9).to_le_bytes());
         TxHash(hash)
     };
-    (0..TRANSFERS_MAX).for_each(|ix| builder.push_transfer(&row, tx(ix)));
-    let mut more = SegmentBuilder::new(0, 0, 5_300);
+    (0..TRANSFERS_MAX).for_each(|ix| all.push_transfer(&row, tx(ix)));
+    let mut more = builder(0, 0, 5_300);
     more.begin_block(busy(1).blocks[0].0);
     (0..=TRANSFERS_MAX).for_each(|ix| more.push_transfer(&row, tx(ix)));
     assert_eq!(more.finish(), Err(BuildError::Full(Section::Chunks)));
 
-    let segment = open(builder.finish().unwrap()).unwrap();
+    let segment = open(all.finish().unwrap().concat()).unwrap();
     assert_eq!(segment.chunks_of(row.from).unwrap(), (0..256).collect::<Vec<u32>>());
     assert_eq!(segment.find_tx(&tx(TRANSFERS_MAX - 1)).unwrap(), [TRANSFERS_MAX - 1]);
 }
