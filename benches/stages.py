@@ -5,17 +5,26 @@ each sample is given to the stage of the engine in whose source it fell.
     benches/stages.py                          # the engine without a case
     benches/stages.py --filter haircut/100_cases
     benches/stages.py --bench end_to_end --filter end_to_end/java_tron
+    benches/stages.py --simulate haircut/0     # cache misses where the processor counts none
 
 Needs perf and addr2line (Debian: linux-perf, binutils). A sample belongs to the
 innermost function, inlined ones included, that a stage owns; library code
 belongs to the stage that called it. Time outside of the engine and the
 decoders, such as making blocks, is left out. Where the processor counts cache
 misses, they are given by stage as well.
+
+--simulate asks valgrind instead: it runs a row of the example `stream` on a
+processor of its own making, and tells for each transfer and stage how many
+instructions there are and how many reads and writes miss a cache that has
+nothing but them in it. It knows no prefetch and no memory read ahead, so these
+are the lines that are touched while they are far, waited for or not. The same
+binary gives the same counts.
 """
 
 import argparse
 import collections
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -35,6 +44,14 @@ STAGES = [
     ("alerts, freeze desk", r"crates/core/src/(freeze/|alert\.rs|effect\.rs|engine/(tell|report|sums)\.rs)"),
     ("undo journal", r"crates/core/src/(journal\.rs|engine/reorg\.rs)"),
     ("the engine's own steps", r"crates/core/src/engine/"),
+]
+# What is simulated: size, ways and line of the caches (of AMD's Zen 4 a core).
+CACHES = ["--D1=32768,8,64", "--LL=1048576,8,64"]
+# The name of a column, and the counts of callgrind that it adds up.
+SIMULATED = [
+    ("instructions", ["Ir"]),
+    ("misses of 32 KiB", ["D1mr", "D1mw"]),
+    ("misses of 1 MiB", ["DLmr", "DLmw"]),
 ]
 # The time of these is measured; the rest makes their input.
 MEASURED = re.compile(r"crates/(core/src/engine/(mod|block)\.rs|codec/src/)")
@@ -138,13 +155,73 @@ def by_stage(binary, sampled):
     return found
 
 
+def example_binary(name):
+    messages = output("cargo", "build", "--release", "--locked", "-p", "flow-benches", "--example", name,
+                      "--message-format=json")
+    for line in messages.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == name:
+            return message["executable"]
+    sys.exit(f"cargo names no executable of the example {name}")
+
+
+def simulated(binary, row, transfers, data):
+    """Address in the binary, or None, and counts of every instruction that ran below Engine::apply."""
+    done = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--cache-sim=yes", *CACHES, "--dump-instr=yes", "--compress-pos=no",
+         "--compress-strings=no", "--toggle-collect=flow_core::engine::Engine::apply",
+         f"--callgrind-out-file={data}", binary, row, "--transfers", str(transfers), "--runs", "1"],
+        env={**os.environ, "FLOW_BENCH_ROW": row}, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"valgrind failed:\n{done.stderr}")
+    ours, events, called = False, [], False
+    for line in open(data):
+        if line.startswith("events:"):
+            events = line.split()[1:]
+        elif line.startswith("ob="):
+            ours = line.strip() == f"ob={binary}"
+        elif line.startswith("calls="):
+            called = True
+        elif line.startswith("0x"):
+            # The line behind `calls=` is what the call cost, told where it was made.
+            if not called:
+                address, _, *counts = line.split()
+                yield int(address, 16) if ours else None, dict(zip(events, map(int, counts)))
+            called = False
+
+
+def simulate(row, transfers, binary):
+    binary = str(pathlib.Path(binary or example_binary("stream")).resolve())
+    with tempfile.TemporaryDirectory() as folder:
+        counted = list(simulated(binary, row, transfers, f"{folder}/callgrind.out"))
+    files = sources(binary, {address for address, _ in counted if address is not None})
+    library = "library code that is not inlined"
+    found = collections.defaultdict(collections.Counter)
+    for address, counts in counted:
+        inner = files.get(address, [])
+        owners = (name for file in inner for name, own in STAGES if re.search(own, file))
+        found[next(owners, library)].update(counts)
+    print(f"{row}, {transfers} transfers: for each of them\n")
+    print("| stage |" + "".join(f" {title} |" for title, _ in SIMULATED))
+    print("|---|" + "---|" * len(SIMULATED))
+    found["together"] = sum(found.values(), collections.Counter())
+    for stage, counts in sorted(found.items(), key=lambda item: (item[0] == "together", -item[1]["Ir"])):
+        sums = (sum(counts[name] for name in names) / transfers for _, names in SIMULATED)
+        instructions, *misses = sums
+        print(f"| {stage} | {instructions:.0f} |" + "".join(f" {count:.1f} |" for count in misses))
+
+
 def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--bench", default="engine", help="the bench (default: engine)")
     asked.add_argument("--filter", default="engine/haircut/0_cases", help="what criterion calls it")
     asked.add_argument("--seconds", type=int, default=5, help="how long to sample (default: 5)")
     asked.add_argument("--binary", help="the bench, built already")
+    asked.add_argument("--simulate", metavar="ROW", help="count by valgrind, in a row of the example `stream`")
+    asked.add_argument("--transfers", type=int, default=4_000_000, help="that are simulated (default: 4000000)")
     asked = asked.parse_args()
+    if asked.simulate:
+        return simulate(asked.simulate, asked.transfers, asked.binary)
     binary = str(pathlib.Path(asked.binary or bench_binary(asked.bench)).resolve())
     name = asked.filter if asked.filter.startswith(asked.bench) else f"{asked.bench}/{asked.filter}"
     each = nanoseconds(binary, name)

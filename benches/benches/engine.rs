@@ -10,14 +10,8 @@ use std::cell::LazyCell;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flow_benches::limit::{Records, by_first_sight, ends};
-use flow_benches::long_past::{Stream, case, played, timed, transfers};
-use flow_core::{Case, EngineConfig, Policy};
-
-/// Cases of wallets spread evenly over the ranks of all accounts.
-fn cases(count: u64, accounts: u64, min_units: u64) -> Vec<Case> {
-    let wallet = |at: u64| (2 * at + 1) * accounts / (2 * count);
-    (0..count).map(|at| case(&format!("case-{at:05}"), wallet(at), min_units)).collect()
-}
+use flow_benches::long_past::{Stream, cases, played, timed, transfers};
+use flow_core::{EngineConfig, Policy};
 
 fn engine(c: &mut Criterion) {
     let transfers = transfers(1_000_000);

@@ -1,6 +1,7 @@
 //! What several benches of usdt-flow share: an invented long past, the limit that
 //! the machine's memory sets, and settings of criterion. The benches lie in
-//! `benches/`, the example `growth` shows how times grow.
+//! `benches/`; the example `growth` shows how times grow, `stream` what a stream
+//! takes that is too long for criterion, with its memory.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use criterion::Criterion;
 
 pub mod limit;
 pub mod long_past;
+pub mod timing;
 
 /// Criterion with settings by which all benches together take minutes: its usual
 /// number of resamples takes longer than most of what is measured.

@@ -175,3 +175,9 @@ pub fn case(id: &str, account: u64, min_units: u64) -> Case {
         max_hops: None,
     }
 }
+
+/// Cases of wallets spread evenly over the ranks of so many accounts.
+pub fn cases(count: u64, accounts: u64, min_units: u64) -> Vec<Case> {
+    let wallet = |at: u64| (2 * at + 1) * accounts / (2 * count);
+    (0..count).map(|at| case(&format!("case-{at:05}"), wallet(at), min_units)).collect()
+}

@@ -12,8 +12,9 @@ mod run;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use flow_benches::timing::{float, resident_mb};
 use plot::{Plot, Scale, Series};
-use run::{Limit, Run, float, wallets};
+use run::{Limit, Run, wallets};
 
 /// Accounts where something else grows.
 const ACCOUNTS: u64 = 1_000_000;
@@ -91,7 +92,7 @@ fn accounts(asked: &Asked) -> Plot {
         run.open(&wallets(&[0], 0, None));
         run.warm_up(1);
         let (tainted, share) = run.timing_with_share();
-        let (memory, limit) = (run::resident_mb(), run.limit());
+        let (memory, limit) = (resident_mb(), run.limit());
         let Limit { plain, ahead, read } = limit;
         let ratio = clean.median / ahead;
         println!(

@@ -1,11 +1,11 @@
 //! One engine over accounts that all had units before the first event.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::time::Duration;
 
 use flow_benches::limit::{Records, ends};
 use flow_benches::long_past::{BLOCK_TRANSFERS, Stream, case, key, timed};
+use flow_benches::timing::{Timing, each, float};
 use flow_core::{Action, Address, Block, Case, Engine, EngineConfig, Event, Source};
 
 /// What each account holds before the first event: 100 USDT.
@@ -131,41 +131,11 @@ pub(crate) struct Limit {
     pub(crate) read: f64,
 }
 
-/// ns for one transfer, in some windows.
-pub(crate) struct Timing {
-    pub(crate) median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Timing {
-    fn of(mut windows: Vec<f64>) -> Timing {
-        windows.sort_unstable_by(f64::total_cmp);
-        let (least, most) = (windows[0], windows[windows.len() - 1]);
-        Timing { median: windows[windows.len() / 2], least, most }
-    }
-}
-
-impl fmt::Display for Timing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Timing { median, least, most } = self;
-        write!(f, "{median:.0} ({least:.0} to {most:.0})")
-    }
-}
-
 /// A case of those wallets.
 pub(crate) fn wallets(ranks: &[u64], min_units: u64, max_hops: Option<u32>) -> Case {
     let source = |rank: &u64| Source::Wallet { account: key(*rank), since_block: 0 };
     let first = case(&format!("case-{:08}", ranks[0]), ranks[0], min_units);
     Case { sources: ranks.iter().map(source).collect(), max_hops, ..first }
-}
-
-/// Memory that the process holds now, in MB; 0 where the system does not tell.
-pub(crate) fn resident_mb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) / 1024
 }
 
 /// The place of an account in the order in which the engine learns of them.
@@ -182,13 +152,4 @@ fn share(blocks: &[Block], accounts: &HashSet<Address>) -> f64 {
     };
     let tainted = events.iter().filter(|event| from(&event.action)).count();
     100.0 * float(tainted) / float(events.len())
-}
-
-fn each(took: Duration, transfers: impl TryInto<u32>) -> f64 {
-    took.as_secs_f64() * 1e9 / float(transfers)
-}
-
-/// The count as a number to divide by.
-pub(crate) fn float(count: impl TryInto<u32>) -> f64 {
-    count.try_into().map_or(f64::INFINITY, f64::from)
 }

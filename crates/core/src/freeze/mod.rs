@@ -21,6 +21,7 @@ mod observe;
 mod rank;
 mod record;
 mod told;
+mod touched;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,20 +137,7 @@ impl FreezeDesk {
     ) -> Result<(), HistoryError> {
         self.expire(block, sight);
         self.judge(block);
-        let mut touched = BTreeMap::new();
-        for (account, touch) in touches {
-            let key = sight.accounts.key(*account);
-            let (_, seen): &mut (_, Option<bool>) = touched.entry(key).or_insert((*account, None));
-            if *touch != Touch::Woken {
-                *seen = Some(seen.unwrap_or(false) || *touch == Touch::Destroyed);
-            }
-        }
-        for (account, stir) in &self.stirred {
-            let key = sight.accounts.key(*account);
-            let (_, seen) = touched.entry(key).or_insert((*account, None));
-            *seen = Some(seen.unwrap_or(false) || stir.burnt);
-        }
-        for (account, touched) in touched.into_values() {
+        for (account, touched) in self.touched(touches, sight) {
             self.look(account, touched, block, sight, out)?;
         }
         let mut rested = self.rested(block);
@@ -331,18 +319,6 @@ impl FreezeDesk {
         }
     }
 
-    /// Whether a private account needs no look, as most do not: no case holds
-    /// enough there, and the desk follows nothing about it. Told without regard
-    /// to how cases are traced, so `false` says nothing.
-    fn passes_over(&self, account: AccountId, sight: &Sight<'_>) -> bool {
-        let enough = sight.world.config.freeze_min_units.max(1);
-        let taints = sight.tracer.taints.of(sight.ledger, account);
-        taints.iter().all(|taint| taint.units < enough)
-            && !self.records.contains_key(&account)
-            && !self.windows.contains_key(&account)
-            && !self.dwell.stays.contains_key(&account)
-    }
-
     /// `touched`: something happened to the account in this block; `true`: its
     /// funds were burnt.
     fn look(
@@ -353,10 +329,10 @@ impl FreezeDesk {
         sight: &mut Sight<'_>,
         out: &mut Vec<FreezeRecommendation>,
     ) -> Result<(), HistoryError> {
-        let service = is_service(account, sight.world);
-        if !service && self.passes_over(account, sight) {
+        if self.passes_over(account, sight) {
             return Ok(());
         }
+        let service = is_service(account, sight.world);
         let stake = stake(account, service, sight.tracer, sight.ledger);
         let least = sight.world.config.freeze_min_units;
         let enough = stake.units >= least && stake.units > 0;
