@@ -51,7 +51,7 @@ mod tests {
         #[test]
         fn sorts_by_those_bits_and_keeps_the_rest(
             mut entries in proptest::collection::vec(any::<u64>(), 0..300),
-    start in 0..30_u32,
+            start in 0..30_u32,
             width in 0..33_u32,
         ) {
             // The bits above are those that no entry has.
