@@ -17,7 +17,8 @@ use crate::{CASES, SLICE, contract_events, slice};
 
 pub(crate) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/dev/kafka.sh");
 
-/// Shorter than the broker stands still, so that it aborts what was begun.
+/// Shorter than the broker stands still, so that it aborts what was begun. All else
+/// that is waited for is shorter as well: the session ends meanwhile.
 const TRANSACTION_TIMEOUT: &str = "[kafka.producer]\n\"transaction.timeout.ms\" = \"4000\"\n";
 
 /// A broker of one test's own, which may do with it as it likes.
@@ -113,7 +114,7 @@ fn a_broker_that_restarts_and_one_that_stands_still_lose_and_double_nothing() {
     let group = service.group();
     own.broker.wait_until_committed(&group, &topic, first.len() + 500);
     own.signal("STOP");
-    std::thread::sleep(Duration::from_secs(9));
+    std::thread::sleep(Duration::from_secs(40));
     own.signal("CONT");
     feed.finish();
     own.broker.wait_until_committed(&group, &topic, records.len());
