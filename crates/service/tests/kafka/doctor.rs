@@ -12,13 +12,15 @@ use crate::{CASES, contract_events, slice};
 /// Exit status and what is printed.
 pub(crate) fn doctor(service: &Service<'_>, arguments: &[&str]) -> (Option<i32>, String) {
     let done = binary()
-        .args(["doctor", "--timeout-seconds", "4", "--accounts", "100000"])
+        .args(["doctor", "--timeout-seconds", "4"])
         .args(arguments)
         .arg("--config")
         .arg(service.config())
         .env("USDT_FLOW_KAFKA_SASL_PASSWORD", service.password())
         .output()
         .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(!done.stdout.is_empty(), "{said}");
     (done.status.code(), String::from_utf8(done.stdout).unwrap())
 }
 

@@ -213,7 +213,7 @@ fn wrong_password_and_certificate(broker: &SecureBroker, service: &mut Service<'
 fn the_doctor(broker: &SecureBroker, service: &mut Service<'_>) {
     let doctor = |service: &Service<'_>, group: &str| {
         let group = format!("kafka.group_id={group}");
-        doctor(service, &["--set", "history.dir=.", "--set", &group])
+        doctor(service, &["--set", "history.dir=.", "--accounts", "100000", "--set", &group])
     };
     let group = service.group();
     service.secure(&broker.at("secure"), &broker.ca(), "service", SECRETS[1]);
