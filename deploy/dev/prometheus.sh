@@ -40,9 +40,18 @@ on_path() {
   for program in "${programs[@]}"; do command -v "$program" >/dev/null || return 1; done
 }
 
+# Debian's Alertmanager reads its templates from there, wherever it lies itself, and does not start
+# without them; promtool and amtool do without.
+templates() {
+  local there=/usr/share/prometheus/alertmanager
+  [[ -f $there/default.tmpl ]] ||
+    install -D -m 644 -t "$there" "$home/usr/share/prometheus/alertmanager"/*.tmpl 2>/dev/null ||
+    say "Alertmanager will not start: copy $home$there to $there as root, or install prometheus-alertmanager"
+}
+
 fetch() {
   if on_path; then dirname "$(command -v promtool)"; return; fi
-  if complete "$home/usr/bin"; then echo "$home/usr/bin"; return; fi
+  if complete "$home/usr/bin"; then templates; echo "$home/usr/bin"; return; fi
   command -v apt-get >/dev/null ||
     die "Prometheus is missing, and this is not a Debian system: put ${programs[*]} on the PATH"
   say "fetching the packages prometheus and prometheus-alertmanager into $home (about 30 MB, once)"
@@ -58,6 +67,7 @@ fetch() {
   complete "$new/usr/bin" || die "the packages do not hold ${programs[*]}"
   rm -rf "$home" "$new"/*.deb
   mv -T "$new" "$home"
+  templates
   echo "$home/usr/bin"
 }
 

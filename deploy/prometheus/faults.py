@@ -138,6 +138,16 @@ def kafka_gone():
     return series
 
 
+def kafka_hangs():
+    series = silent()
+    # Connections stand until a request has gone unanswered for long enough.
+    change(series, "usdt_flow_kafka_brokers_up", lambda n: 3 if n < 3 else 0)
+    change(series, "usdt_flow_owner", lambda n: int(n < 4))
+    # Each question takes as long as an answer is waited for.
+    change(series, "usdt_flow_heartbeat_age_seconds", lambda n: STEP * (n % 4))
+    return series
+
+
 def standby_ends():
     series = healthy(A) | standing_by(B)
     end(series, B)
@@ -169,6 +179,7 @@ FAULTS = [
     ("A record comes after its block", lambda: with_level("usdt_flow_late_records_total", 1), {"LateRecords": 30}, "a quarter of an hour after"),
     ("A source sends what cannot be read", lambda: with_level("usdt_flow_dead_letters_total", 20), {"DeadLettersRising": 330}, "ten minutes after"),
     ("The brokers are gone", kafka_gone, {"KafkaUnreachable": 90}, "by itself, with them"),
+    ("The brokers hang", kafka_hangs, {"KafkaUnreachable": 120}, "by itself, when they answer again"),
     ("The one who stands by ends", standby_ends, {"Down": 90, "NoStandby": 330}, "when one stands by again"),
     ("The one who publishes ends", publisher_ends, {"Down": 90, "NoStandby": 330}, "another one publishes at once; when one stands by again"),
 ]

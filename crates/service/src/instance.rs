@@ -54,20 +54,11 @@ impl Instance<'_> {
     pub fn run(self) -> anyhow::Result<Vec<Ended>> {
         let Instance { config, known, metrics, health, stop, until } = self;
         let duties = Arc::new(Duties::new());
-        let shared = Shared {
-            config,
-            metrics,
-            health: Arc::clone(&health),
-            duties: Arc::clone(&duties),
-            stop,
-            until,
-            late_beside: true,
-        };
+        let shared = Shared { config, metrics, health, duties, stop, until, late_beside: true };
         let over = AtomicBool::new(false);
         let (shared, known, over) = (&shared, &known, &over);
         std::thread::scope(|scope| {
-            let member =
-                scope.spawn(|| ending(stop, || be_member(config, &duties, &health, stop, over)));
+            let member = scope.spawn(|| ending(stop, || be_member(shared, over)));
             let follow =
                 |input| scope.spawn(move || ending(stop, || follow(shared, input, known.clone())));
             let followers: Vec<_> = config.inputs.iter().map(follow).collect();
@@ -93,16 +84,11 @@ fn ending<T>(stop: &AtomicBool, work: impl FnOnce() -> anyhow::Result<T>) -> any
 }
 
 /// Speaks with the group until the followers are over.
-fn be_member(
-    config: &Config,
-    duties: &Arc<Duties>,
-    health: &Arc<Health>,
-    stop: &AtomicBool,
-    over: &AtomicBool,
-) -> anyhow::Result<()> {
+fn be_member(shared: &Shared<'_>, over: &AtomicBool) -> anyhow::Result<()> {
+    let Shared { config, duties, health, metrics, stop, .. } = shared;
     let mut backoff = Backoff::new();
     let membership = loop {
-        match Membership::open(config, Arc::clone(duties), Arc::clone(health)) {
+        match Membership::open(config, Arc::clone(duties), Arc::clone(health), metrics) {
             Ok(membership) => break membership,
             Err(error) if error.chain().any(is_lasting) => return Err(error),
             Err(error) => {

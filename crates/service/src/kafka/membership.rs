@@ -9,8 +9,9 @@
 //!
 //! An instance joins when it is warm, or when nobody else is there: so a new one
 //! takes no chain from another before it can follow it. The thread speaks with
-//! the group whatever the followers do, but leaves it when one of them has shown
-//! no sign of life for long.
+//! the group whatever the followers do, and so it is the one to tell whether
+//! brokers answer; but it leaves the group when a follower has shown no sign of
+//! life for long.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,15 +19,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use flow_core::Chain;
+use prometheus::IntGauge;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::reader::partitions;
 use super::refusal;
-use crate::config::Config;
+use super::watching::{STATISTICS_MS, brokers_up};
+use crate::config::{Config, InputConfig};
 use crate::follow::Duties;
 use crate::http::Health;
+use crate::metrics::Metrics;
 
 /// How long one poll waits.
 const POLL: Duration = Duration::from_millis(50);
@@ -40,14 +45,27 @@ const MEMBERS_MAX: Duration = Duration::from_secs(5);
 /// A follower that has shown no sign of life for so long does not publish.
 const STUCK_MAX: Duration = Duration::from_secs(180);
 
-/// Tells the followers what the group says.
+/// A thread that has not come to look at the followers for so long stood still
+/// with them: the process was stopped, or the machine slept.
+const STOOD_STILL: Duration = Duration::from_secs(10);
+
+/// How long brokers may take to answer: one that hangs keeps its connections.
+const ANSWER_MS: &str = "10000";
+
+/// Tells the followers what the group says, and the metrics whether it speaks.
 #[derive(Debug)]
 struct Group {
     duties: Arc<Duties>,
     failed: Mutex<Option<String>>,
+    brokers_up: Vec<IntGauge>,
 }
 
-impl ClientContext for Group {}
+impl ClientContext for Group {
+    fn stats(&self, statistics: Statistics) {
+        let up = brokers_up(&statistics);
+        self.brokers_up.iter().for_each(|gauge| gauge.set(up));
+    }
+}
 
 impl ConsumerContext for Group {
     fn rebalance(
@@ -101,6 +119,10 @@ pub struct Membership<'a> {
     health: Arc<Health>,
     consumer: BaseConsumer<Group>,
     joined: bool,
+    /// When the followers were looked at last.
+    looked_at: Instant,
+    /// Since when this thread has looked at them without standing still.
+    awake_since: Instant,
 }
 
 impl<'a> Membership<'a> {
@@ -112,6 +134,7 @@ impl<'a> Membership<'a> {
         config: &'a Config,
         duties: Arc<Duties>,
         health: Arc<Health>,
+        metrics: &Metrics,
     ) -> anyhow::Result<Membership<'a>> {
         let kafka = &config.kafka;
         let mut client = super::client(kafka);
@@ -122,18 +145,34 @@ impl<'a> Membership<'a> {
             .set("partition.assignment.strategy", "cooperative-sticky")
             // The least that brokers allow unless told otherwise.
             .set("session.timeout.ms", "6000")
-            .set("heartbeat.interval.ms", "1000");
+            .set("heartbeat.interval.ms", "1000")
+            .set("socket.timeout.ms", ANSWER_MS)
+            .set("statistics.interval.ms", STATISTICS_MS);
         if let Some(id) = &kafka.instance_id {
             client.set("group.instance.id", id);
         }
         for (key, value) in &kafka.consumer {
             client.set(key, value);
         }
-        let group = Group { duties: Arc::clone(&duties), failed: Mutex::new(None) };
+        let brokers_up = |input: &InputConfig| metrics.chain(input.chain).brokers_up.clone();
+        let group = Group {
+            duties: Arc::clone(&duties),
+            failed: Mutex::new(None),
+            brokers_up: config.inputs.iter().map(brokers_up).collect(),
+        };
         let consumer: BaseConsumer<Group> =
             client.create_with_context(group).context("cannot make a Kafka consumer")?;
         partitions(&consumer, &config.output.owners_topic)?;
-        Ok(Membership { config, duties, health, consumer, joined: false })
+        let now = Instant::now();
+        Ok(Membership {
+            config,
+            duties,
+            health,
+            consumer,
+            joined: false,
+            looked_at: now,
+            awake_since: now,
+        })
     }
 
     /// Speaks with the group until `stop`, then leaves it.
@@ -147,12 +186,11 @@ impl<'a> Membership<'a> {
                 let due = looked.is_none_or(|at| at.elapsed() >= LOOK_PAUSE);
                 if due && (self.is_warm() || self.is_alone()) {
                     self.join()?;
-                } else {
-                    looked = if due { Some(Instant::now()) } else { looked };
-                    std::thread::sleep(POLL);
-                    continue;
+                } else if due {
+                    looked = Some(Instant::now());
                 }
             }
+            // One that has joined nothing is told how its connections are.
             self.poll()?;
             self.mind_the_stuck()?;
         }
@@ -210,10 +248,16 @@ impl<'a> Membership<'a> {
         members.all(|member| ours(member.id()))
     }
 
-    /// A follower that hangs must not keep its chain.
-    fn mind_the_stuck(&self) -> anyhow::Result<()> {
+    /// A follower that hangs must not keep its chain. Where all stood still, none
+    /// had the time to show a sign of life.
+    fn mind_the_stuck(&mut self) -> anyhow::Result<()> {
+        let now = Instant::now();
+        if now.duration_since(self.looked_at) > STOOD_STILL {
+            self.awake_since = now;
+        }
+        self.looked_at = now;
         for input in &self.config.inputs {
-            let silence = self.health.silence_of(input.chain);
+            let silence = self.health.silence_of(input.chain).min(now - self.awake_since);
             anyhow::ensure!(
                 !self.duties.owns(input.chain) || silence < STUCK_MAX,
                 "{} has not been followed for {} s; this instance gives it up",

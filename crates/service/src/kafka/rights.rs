@@ -109,7 +109,9 @@ pub(crate) fn may_write(
     patience: Duration,
 ) -> anyhow::Result<Grant> {
     let Some(size) = largest(kafka, topic, patience)?.map(|largest| largest + 1024) else {
-        return Ok(Grant::Untold("the right to describe its settings is not there either"));
+        return Ok(Grant::Untold(
+            "its settings are not told: it is missing, or the right to describe them is",
+        ));
     };
     if size > OVERSIZE_MAX {
         return Ok(Grant::Untold("the topic takes records of more than 16 MB"));

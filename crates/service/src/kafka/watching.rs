@@ -1,4 +1,11 @@
-//! What librdkafka's statistics say of the client of the input topics.
+//! What librdkafka's statistics say: of the input's client what is unread, of
+//! the group's client which brokers answer.
+//!
+//! Statistics come with a poll. The input is not polled while the follower waits
+//! for the output, and with the brokers away that is when they matter; so that
+//! brokers answer is told by the client that is polled whatever a follower does.
+
+use std::collections::BTreeSet;
 
 use rdkafka::ClientContext;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -29,18 +36,17 @@ impl ClientContext for Watching {
         }
         self.metrics.lag_records.set(lag);
         self.metrics.prefetch_records.set(fetched);
-        let up = statistics.brokers.values().filter(|broker| broker.state == "UP").count();
-        self.metrics.brokers_up.set(i64::try_from(up).unwrap_or(i64::MAX));
     }
 }
 
 impl ConsumerContext for Watching {}
 
-impl Drop for Watching {
-    /// Whoever has no client reaches no broker.
-    fn drop(&mut self) {
-        self.metrics.brokers_up.set(0);
-    }
+/// How many brokers there are with which a connection stands. The one that leads
+/// the group has two.
+pub(super) fn brokers_up(statistics: &Statistics) -> i64 {
+    let up = statistics.brokers.values().filter(|broker| broker.state == "UP");
+    let names: BTreeSet<&str> = up.map(|broker| broker.nodename.as_str()).collect();
+    i64::try_from(names.len()).unwrap_or(i64::MAX)
 }
 
 /// Records behind the one that was handed out last. `consumer_lag` does not

@@ -153,7 +153,7 @@ Publishing {
         "Sessions that ended in an error and were followed by another one",
         "Rising: Kafka or the store fails; the log has each reason";
     BROKERS_UP: "kafka_brokers_up", "connections",
-        "Brokers to which a connection of the input stands",
+        "Brokers to which a connection stands, as the client of the group tells",
         "0: Kafka cannot be reached";
 }
 Input {

@@ -68,8 +68,6 @@ pub struct ClientMetrics {
     pub prefetch_records: IntGauge,
     /// Records decoded and not applied.
     pub intake_records: IntGauge,
-    /// Brokers to which a connection stands.
-    pub brokers_up: IntGauge,
     /// By rank in [`Format::ALL`]; the last one counts what has no format.
     pub formats: [IntCounter; Format::ALL.len() + 1],
 }
@@ -134,6 +132,8 @@ pub struct ChainMetrics {
     pub checkpoint_bytes: IntGauge,
     /// Of the client of the input topics.
     pub client: ClientMetrics,
+    /// Brokers to which a connection stands.
+    pub brokers_up: IntGauge,
     memory: MemoryMetrics,
     stages: [IntGauge; Stage::ALL.len()],
     followed: IntGauge,
@@ -260,6 +260,7 @@ impl Family {
         let damaged = self.count(c::CHECKPOINTS_DAMAGED);
         let bytes = self.level(c::CHECKPOINT_BYTES);
         let (client, memory) = (self.client(), self.memory());
+        let brokers = self.level(catalog::BROKERS_UP);
         let stages = self.levels_by(c::STAGE, "stage", Stage::ALL.map(Stage::name));
         let (followed, heartbeat) = (self.level(c::FOLLOWED), self.level(c::HEARTBEAT_AGE));
         Chain::ALL.map(|chain| {
@@ -295,6 +296,7 @@ impl Family {
                 checkpoints_damaged: damaged(chain),
                 checkpoint_bytes: bytes(chain),
                 client: client(chain, prefetch_records, intake_records),
+                brokers_up: brokers(chain),
                 memory: memory(chain),
                 stages: stages(chain),
                 followed: followed(chain),
@@ -327,12 +329,10 @@ impl Family {
             std::array::from_fn(|rank| Format::ALL.get(rank).map_or("none", |f| f.name()));
         let formats = self.counts_by(catalog::FORMAT_RECORDS, "format", formats);
         let lag = self.level(catalog::CONSUMER_LAG);
-        let brokers = self.level(catalog::BROKERS_UP);
         move |chain, prefetch_records, intake_records| ClientMetrics {
             lag_records: lag(chain),
             prefetch_records,
             intake_records,
-            brokers_up: brokers(chain),
             formats: formats(chain),
         }
     }

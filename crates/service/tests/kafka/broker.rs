@@ -65,6 +65,14 @@ impl Broker {
         producer.flush(PATIENCE).unwrap();
     }
 
+    /// A record with a time of its own, in Unix milliseconds.
+    pub(crate) fn produce_at(&self, topic: &str, value: &str, ms: i64) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        let record = BaseRecord::<(), str>::to(topic).payload(value).timestamp(ms);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(PATIENCE).unwrap();
+    }
+
     pub(crate) fn produce_keyed(&self, topic: &str, key: &str, value: Option<&str>) {
         let producer: BaseProducer = self.client().create().unwrap();
         let mut record = BaseRecord::<str, str>::to(topic).key(key);

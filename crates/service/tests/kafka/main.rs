@@ -8,6 +8,7 @@
 
 mod bench;
 mod broker;
+mod doctor;
 mod drill;
 mod faults;
 mod late;

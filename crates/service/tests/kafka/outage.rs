@@ -1,11 +1,11 @@
-//! A broker that goes away, a broker that stands still, and a disk that fills,
-//! under the running service.
+//! A broker that goes away, a broker that stands still, a disk that fills, under
+//! the running service; and a service that stands still itself.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flow_sim::Dice;
 
@@ -17,7 +17,8 @@ use crate::{CASES, SLICE, contract_events, slice};
 
 pub(crate) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/dev/kafka.sh");
 
-/// Shorter than the broker stands still, so that it aborts what was begun.
+/// Shorter than the broker stands still, so that it aborts what was begun. All else
+/// that is waited for is shorter as well: the session ends meanwhile.
 const TRANSACTION_TIMEOUT: &str = "[kafka.producer]\n\"transaction.timeout.ms\" = \"4000\"\n";
 
 /// A broker of one test's own, which may do with it as it likes.
@@ -113,10 +114,41 @@ fn a_broker_that_restarts_and_one_that_stands_still_lose_and_double_nothing() {
     let group = service.group();
     own.broker.wait_until_committed(&group, &topic, first.len() + 500);
     own.signal("STOP");
-    std::thread::sleep(Duration::from_secs(9));
+    std::thread::sleep(Duration::from_secs(40));
     own.signal("CONT");
     feed.finish();
     own.broker.wait_until_committed(&group, &topic, records.len());
+    let (status, log) = running.terminate();
+    assert!(status.success(), "{log}");
+    service.run_until_end();
+    assert_as_uncrashed(&service, &expected);
+}
+
+#[test]
+fn a_service_that_stood_still_goes_on_when_it_wakes() {
+    let Some(broker) = Broker::get() else { return };
+    let folder = Folder::new(CASES);
+    let expected = replay(&folder, &[SLICE]);
+    let mut service = steady(&broker, &folder, "asleep");
+    service.set(TRANSACTION_TIMEOUT);
+    let mut running = service.start();
+    running.wait_until_ready();
+    let (topic, records) = (service.topic("contractevent"), contract_events(&slice()));
+    let feed = Feed::start(&broker, &topic, &records, 20_000);
+    running.wait_for_metric("usdt_flow_commits_total ", 10);
+    running.signal("STOP");
+    let (group, before) = (service.group(), broker.committed(&service.group(), &topic));
+    // The group has given it up by then, and the brokers what it had begun: they look each 10 s.
+    std::thread::sleep(Duration::from_secs(20));
+    assert_eq!(broker.members(&group), 0);
+    running.signal("CONT");
+    let woken = Instant::now();
+    broker.wait_until_committed(&group, &topic, before + 1);
+    let took = woken.elapsed();
+    println!("it published {:.1} s after it woke", took.as_secs_f64());
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    feed.finish();
+    broker.wait_until_committed(&group, &topic, records.len());
     let (status, log) = running.terminate();
     assert!(status.success(), "{log}");
     service.run_until_end();

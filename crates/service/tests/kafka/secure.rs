@@ -9,8 +9,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::broker::Broker;
+use crate::doctor::doctor;
 use crate::outage::{OwnBroker, SCRIPT};
-use crate::service::{Folder, Service, binary};
+use crate::service::{Folder, Service};
 use crate::{CASES, contract_events, slice};
 
 const PASSWORD: &str = "correct horse";
@@ -211,22 +212,8 @@ fn wrong_password_and_certificate(broker: &SecureBroker, service: &mut Service<'
 
 fn the_doctor(broker: &SecureBroker, service: &mut Service<'_>) {
     let doctor = |service: &Service<'_>, group: &str| {
-        let done = binary()
-            .args([
-                "doctor",
-                "--timeout-seconds",
-                "4",
-                "--set",
-                "history.dir=.",
-                "--accounts",
-                "100000",
-            ])
-            .args(["--set", &format!("kafka.group_id={group}"), "--config"])
-            .arg(service.config())
-            .env("USDT_FLOW_KAFKA_SASL_PASSWORD", service.password())
-            .output()
-            .unwrap();
-        (done.status.code(), String::from_utf8(done.stdout).unwrap())
+        let group = format!("kafka.group_id={group}");
+        doctor(service, &["--set", "history.dir=.", "--accounts", "100000", "--set", &group])
     };
     let group = service.group();
     service.secure(&broker.at("secure"), &broker.ca(), "service", SECRETS[1]);

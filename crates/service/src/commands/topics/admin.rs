@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::runtime::Runtime;
 
 use crate::config::KafkaConfig;
@@ -100,6 +100,9 @@ impl Admin {
             .into_iter()
             .map(|result| match result {
                 Ok(name) => (name, Ok(())),
+                Err((name, RDKafkaErrorCode::InvalidReplicationFactor)) => {
+                    (name, Err("fewer brokers than replicas: lower --replication".to_owned()))
+                }
                 Err((name, code)) => (name, Err(code.to_string())),
             })
             .collect();

@@ -239,7 +239,7 @@ fn standby(stage: &Stage<'_>, broker: &Broker) -> Option<()> {
     Some(())
 }
 
-/// Brokers that are gone.
+/// Brokers that are gone, and brokers that keep their connections and say nothing.
 fn brokers(stage: &Stage<'_>) -> Option<()> {
     let own = OwnBroker::start_with(&[])?;
     let folder = Folder::new("[]");
@@ -250,6 +250,11 @@ fn brokers(stage: &Stage<'_>) -> Option<()> {
     own.stop();
     watch.wait_for_fault("The brokers are gone", 21);
     own.start_again();
+    watch.wait_until_quiet();
+    own.signal("STOP");
+    // What fires first is what does while nobody knows yet that they hang.
+    watch.wait_for_fault("The brokers hang", 35);
+    own.signal("CONT");
     watch.wait_until_quiet();
     assert!(running.terminate().0.success());
     Some(())
