@@ -15,6 +15,10 @@ const ACCOUNT_BYTES: u64 = 96;
 /// (docs/reliability.md).
 const TRANSFER_BYTES: u64 = 88;
 
+/// Bytes for each transfer of a segment where it is put together: kept from one
+/// segment to the next (docs/performance.md).
+const SEALING_BYTES: u64 = 116;
+
 /// What the process takes with an empty state, and its queues when full.
 const BASE_BYTES: u64 = 256 << 20;
 
@@ -86,10 +90,11 @@ fn memory(config: &Config, accounts: u64, findings: &mut Findings) {
         return findings.put("memory", State::Unknown, "it cannot be told", "see free");
     };
     let chains = u64::try_from(config.inputs.len()).unwrap_or(1).max(1);
-    let unsealed = u64::try_from(config.engine.segment_transfers).unwrap_or(u64::MAX);
+    let segment = u64::try_from(config.engine.segment_transfers).unwrap_or(u64::MAX);
+    let each = 2 * TRANSFER_BYTES + SEALING_BYTES;
     let need = BASE_BYTES
         .saturating_add(accounts.saturating_mul(ACCOUNT_BYTES))
-        .saturating_add(unsealed.saturating_mul(2 * TRANSFER_BYTES).saturating_mul(chains));
+        .saturating_add(segment.saturating_mul(each).saturating_mul(chains));
     let found = format!("{} MiB; {accounts} accounts need {} MiB at most", most / MIB, need / MIB);
     if config.history.dir.is_none() {
         let remedy = "set history.dir, or every transfer stays in memory";
