@@ -11,6 +11,7 @@ mod broker;
 mod drill;
 mod faults;
 mod late;
+mod ledgers;
 mod outage;
 mod prometheus;
 mod reorg;

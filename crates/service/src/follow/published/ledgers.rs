@@ -80,7 +80,7 @@ impl Ledgers {
         }
     }
 
-    /// Whether the ledger tells something that does not stand.
+    /// What stands of its case and day.
     fn standing_of(&self, ledger: &CaseLedger) -> Option<Standing> {
         let days = self.standing.get(&ledger.case)?;
         days.told.get(&wire::day(ledger.timestamp_ms)).copied()
