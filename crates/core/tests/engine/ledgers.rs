@@ -26,9 +26,9 @@ fn books_are_told_once_in_a_stretch_as_of_the_block_that_changed_them() {
     assert_eq!(ledgers(&mut town, 3, "A>X 2"), [""; 0]);
     // Units that stay held change no sum.
     assert_eq!(ledgers(&mut town, 5, "A>B 1"), [""; 0]);
-    assert_eq!(ledgers(&mut town, 12, "A>X 1"), ["ledger c @3: 8 (6, 0, 2)"]);
+    assert_eq!(ledgers(&mut town, 12, "A>X 1"), ["c @3: 8 (6, 0, 2)"]);
     assert_eq!(ledgers(&mut town, 19, ""), [""; 0]);
-    assert_eq!(ledgers(&mut town, 20, ""), ["ledger c @12: 8 (5, 0, 3)"]);
+    assert_eq!(ledgers(&mut town, 20, ""), ["c @12: 8 (5, 0, 3)"]);
     assert_eq!(ledgers(&mut town, 40, "A>B 1"), [""; 0], "nothing changed");
 }
 
@@ -38,7 +38,7 @@ fn a_day_ends_with_its_last_books_however_long_a_stretch_is() {
     town.open(case("c", &[wallet('S')]));
     assert_eq!(ledgers(&mut town, DAY - 9, "S>A 8"), [""; 0]);
     assert_eq!(ledgers(&mut town, DAY - 1, "redeem A 3, freeze A"), [""; 0]);
-    let told = format!("ledger c @{}: 8 (0, 5, 0)", DAY - 1);
+    let told = format!("c @{}: 8 (0, 5, 0)", DAY - 1);
     assert_eq!(ledgers(&mut town, DAY, "release A"), [told]);
     let mut rest = Vec::new();
     town.engine.close_books(&mut rest);
@@ -57,7 +57,7 @@ fn books_of_blocks_that_can_be_reverted_wait_and_those_of_reverted_ones_are_forg
     assert_eq!(ledgers(&mut town, 31, ""), [""; 0]);
     let finalize = |number| Event::BlockFinalized { chain: Chain::Tron, number };
     assert_eq!(only("ledger ", town.apply(finalize(12))), [""; 0]);
-    let told = ["ledger c @1: 8 (8, 0, 0)", "ledger c @13: 8 (5, 0, 3)"];
+    let told = ["c @1: 8 (8, 0, 0)", "c @13: 8 (5, 0, 3)"];
     assert_eq!(only("ledger ", town.apply(finalize(31))), told);
 }
 
@@ -70,5 +70,5 @@ fn a_case_that_comes_late_is_told_as_of_then_and_one_that_goes_no_more() {
     town.close("c");
     town.block(12, "");
     let finalize = Event::BlockFinalized { chain: Chain::Tron, number: 12 };
-    assert_eq!(only("ledger ", town.apply(finalize)), ["ledger d @1: 5 (5, 0, 0)"]);
+    assert_eq!(only("ledger ", town.apply(finalize)), ["d @1: 5 (5, 0, 0)"]);
 }
