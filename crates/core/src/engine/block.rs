@@ -31,8 +31,11 @@ impl Engine {
         block: Block,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
-        let before = self.heads[block.chain.index()];
+        let (before, is_first) = (self.heads[block.chain.index()], self.heads == [None; 2]);
         let meta = self.begin(&block)?;
+        if is_first {
+            self.note_opening_books(&meta);
+        }
         self.tell_books_if_due(before.as_ref(), &meta, effects);
         let mut touches = self.wake(&meta);
         for events in block.events.chunks(AHEAD) {

@@ -9,7 +9,7 @@
 
 use super::Engine;
 use crate::movement::BlockMeta;
-use crate::trace::LaneIx;
+use crate::trace::{Lane, LaneIx};
 use crate::{CaseLedger, CaseTotals, Chain, Effect};
 
 const DAY_MS: u64 = 86_400_000;
@@ -62,6 +62,19 @@ impl Engine {
     pub fn close_books(&mut self, effects: &mut Vec<Effect>) {
         for chain in Chain::ALL {
             self.tell_books(chain, effects);
+        }
+    }
+
+    /// Has the books told that opening balances made, as of the first block.
+    pub(super) fn note_opening_books(&mut self, block: &BlockMeta) {
+        self.tracer.forget_changes();
+        let is_due = |(ix, lane): &(LaneIx, &Lane)| {
+            lane.siblings[0] == *ix && lane.totals != CaseTotals::default()
+        };
+        let due: Vec<LaneIx> = self.tracer.lanes().filter(is_due).map(|(ix, _)| ix).collect();
+        for ix in due {
+            self.note_lane(ix);
+            self.tracer.set_untold(ix, Some(block.into()));
         }
     }
 

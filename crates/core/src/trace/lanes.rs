@@ -164,6 +164,13 @@ impl Lanes {
         unbalanced
     }
 
+    /// Forgets which lanes changed since the last block ended.
+    pub(super) fn forget_changes(&mut self) {
+        for ix in self.changed.drain(..) {
+            self.terms[ix as usize].changed = false;
+        }
+    }
+
     /// Sets what changed the totals of a lane and was not told.
     pub(super) fn set_untold(&mut self, ix: LaneIx, turn: Option<Turn>) {
         self.lane_mut(ix).untold = turn;

@@ -181,6 +181,11 @@ impl Tracer {
         Some(self.lanes.lane(ix))
     }
 
+    /// Forgets which lanes changed since the last block ended.
+    pub(crate) fn forget_changes(&mut self) {
+        self.lanes.forget_changes();
+    }
+
     /// Sets what changed the totals of a lane and was not told.
     pub(crate) fn set_untold(&mut self, ix: LaneIx, turn: Option<Turn>) {
         self.lanes.set_untold(ix, turn);

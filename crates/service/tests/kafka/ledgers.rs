@@ -13,8 +13,8 @@ const SUMS: [&str; 8] =
 
 /// `usdt-flow case …` with the service's configuration.
 fn case(service: &Service<'_>, arguments: &[&str]) -> Result<String, String> {
-    let done = binary().arg("case").args(arguments).arg("--config").arg(service.config());
-    let done = done.output().unwrap();
+    let config = service.config();
+    let done = binary().arg("case").args(arguments).arg("--config").arg(config).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
 }

@@ -19,7 +19,8 @@ fn a_case_is_opened_replaced_and_closed_in_a_file() {
     let open = ["case", "open", "theft", "--source", &source, "--cases", "new.json"];
     let told = folder.ask(&open);
     assert!(told.starts_with("opened case theft in new.json:\n"), "{told}");
-    let record: Value = serde_json::from_str(told.lines().nth(1).expect("the record")).unwrap();
+    let record: Value =
+        serde_json::from_str(told.lines().nth(1).expect("the record")).expect("JSON");
     assert_eq!(record["sources"][0]["since_block"], 7);
     assert!(error(&folder, &open).contains("--replace writes another definition"), "again");
     let replaced = folder.ask(&[&open[..], &["--replace", "--title", "A theft"]].concat());
@@ -58,9 +59,10 @@ fn bookings_stand_beside_the_ledger_of_their_case() {
     let shown = folder.ask(&[&show[..], &with].concat());
     assert!(shown.contains("Booked by hand for case theft"), "{shown}");
     assert!(shown.contains("1,000.500000 USDT  12 Js 345/26"), "{shown}");
-    let plain: Value = serde_json::from_str(&folder.ask(&[&show[..], &json].concat())).unwrap();
+    let plain: Value =
+        serde_json::from_str(&folder.ask(&[&show[..], &json].concat())).expect("JSON");
     let booked = folder.ask(&[&show[..], &with, &json].concat());
-    let booked: Value = serde_json::from_str(&booked).unwrap();
+    let booked: Value = serde_json::from_str(&booked).expect("JSON");
     assert_eq!(booked["booked"]["seized"], "1000500000");
     assert_eq!(booked["booked"]["recovered"], "250000000");
     assert_eq!(booked["ledger"], plain["ledger"], "the ledger does not rest on it");
