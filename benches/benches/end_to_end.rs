@@ -51,7 +51,7 @@ fn run(engine: &mut Engine, chain: Chain, records: &[String]) -> usize {
                     wire::alert_message(&alert).value.len()
                 }
                 Effect::Recommend(record) => wire::freeze_message(&record).value.len(),
-                Effect::Refuse(_) => 0,
+                Effect::Ledger(_) | Effect::Refuse(_) => 0,
             };
         }
     }

@@ -327,7 +327,7 @@ def tracing():
         panel("Age of the oldest unanswered", "To the issuer.", [(f"max by (chain) (usdt_flow_freeze_waiting_seconds{{{BOTH}}} {now})", "{{chain}}")], unit="s", limits=[(RED, 14_400)], runbook="freeze-unanswered"),
         panel("Units caught against escaped", "Of what was recommended: caught by a freeze, left before.", [(usdt(owned("freeze_units", "outcome")), "{{outcome}}")], unit="suffix: USDT", runbook="funds-escaping"),
         panel("Accounts caught against escaped", "Accounts that were frozen or burnt, and accounts that were emptied first.", [(owned("freeze_recommendations", "chain", ',status=~"frozen|destroyed"'), "{{chain}} caught"), (owned("freeze_recommendations", "chain", ',status="escaped"'), "{{chain}} escaped")], runbook="funds-escaping"),
-        panel("Records written", "Of recommendations, a minute.", [(f"60 * sum by (status) (rate(usdt_flow_freeze_recommendations_total{{{INSTANCE}}}[$__rate_interval]))", "{{status}}")]),
+        panel("Records written", "Of recommendations and ledgers of cases, a minute.", [(f"60 * sum by (status) (rate(usdt_flow_freeze_recommendations_total{{{INSTANCE}}}[$__rate_interval]))", "{{status}}"), (f"60 * sum(rate(usdt_flow_case_ledgers_total{{{INSTANCE}}}[$__rate_interval]))", "ledgers of cases")]),
         panel("Books that do not balance", "Anything but 0 has stopped the service.", [(level("conservation_failures_total", "chain", "sum"), "{{chain}}")], limits=[(RED, 1)], runbook="conservation-violated"),
     ]
     pending = ',status=~"submitted|confirmed"'

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::freeze::{Chance, NextAddress, Progress};
 use crate::{
-    AccountKey, Address, Amount, BlockHash, Chain, Label, LedgerEvent, Policy, TransferRef,
+    AccountKey, Address, Amount, BlockHash, CaseTotals, Chain, Label, LedgerEvent, Policy,
+    TransferRef,
 };
 
 /// One thing the shell must do.
@@ -20,6 +21,8 @@ pub enum Effect {
     Retract(Box<Alert>),
     /// Tell the freeze desk, and nobody else.
     Recommend(Box<FreezeRecommendation>),
+    /// Where the money of a case was as of a final block.
+    Ledger(Box<CaseLedger>),
     /// An event contradicts the ledger and was left out.
     Refuse(RefusedEvent),
 }
@@ -344,6 +347,23 @@ pub struct Claim {
     pub path: Vec<PathStep>,
     /// Transfers left out of the middle of a very long path.
     pub path_omitted: u32,
+}
+
+/// The books of a case as of the block that changed them last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseLedger {
+    /// The case.
+    pub case: String,
+    /// The chain of the block.
+    pub chain: Chain,
+    /// The block.
+    pub block: u64,
+    /// Its time, Unix milliseconds.
+    pub timestamp_ms: u64,
+    /// How taint was attributed.
+    pub policy: Policy,
+    /// Where the units are: on every chain that the engine follows.
+    pub totals: CaseTotals,
 }
 
 /// An event left out of the ledger.

@@ -13,8 +13,8 @@ use hashbrown::HashSet;
 use crate::freeze::DeskChange;
 use crate::ledger::{Holding, LedgerStats};
 use crate::movement::{AccountId, BlockIx, BlockMeta};
-use crate::trace::{Arrival, CaseTotals, LaneIx, Pending, Runs, TaintList};
-use crate::{Alert, AlertId, Block, Chain};
+use crate::trace::{Arrival, CaseTotals, LaneIx, Pending, Runs, TaintList, Turn};
+use crate::{Alert, AlertId, Block, CaseLedger, Chain};
 
 /// What an account was.
 #[derive(Clone, Debug)]
@@ -31,6 +31,7 @@ pub(crate) struct AccountWas {
 pub(crate) struct LaneWas {
     pub(crate) lane: LaneIx,
     pub(crate) totals: CaseTotals,
+    pub(crate) untold: Option<Turn>,
     pub(crate) nodes: usize,
     pub(crate) members: usize,
     pub(crate) reached: usize,
@@ -54,6 +55,8 @@ pub(crate) struct Entry {
     pub(crate) desk: Vec<DeskChange>,
     /// Alerts told of this block, as they were told last.
     pub(crate) alerts: Vec<Alert>,
+    /// Books of cases to be told once the block is final.
+    pub(crate) ledgers: Vec<CaseLedger>,
     noted: HashSet<AccountId, FixedState>,
     noted_lanes: HashSet<LaneIx, FixedState>,
 }
@@ -81,6 +84,7 @@ impl Entry {
             woken,
             desk: Vec::new(),
             alerts: Vec::new(),
+            ledgers: Vec::new(),
             noted: HashSet::default(),
             noted_lanes: HashSet::default(),
         }
@@ -159,19 +163,28 @@ impl Journal {
     }
 
     /// Marks blocks of the chain up to `number` as final, and hands over their
-    /// alerts. Entries go once no earlier one can be reverted.
-    pub(crate) fn finalize(&mut self, chain: Chain, number: u64) -> Vec<Alert> {
-        let mut alerts = Vec::new();
+    /// alerts and the books that waited for them. Entries go once no earlier one
+    /// can be reverted.
+    pub(crate) fn finalize(&mut self, chain: Chain, number: u64) -> (Vec<Alert>, Vec<CaseLedger>) {
+        let (mut alerts, mut ledgers) = (Vec::new(), Vec::new());
         for entry in &mut self.entries {
             if entry.block.chain == chain && entry.block.number <= number {
                 entry.is_final = true;
                 alerts.append(&mut entry.alerts);
+                ledgers.append(&mut entry.ledgers);
             }
         }
         while self.entries.front().is_some_and(|entry| entry.is_final) {
             self.entries.pop_front();
         }
-        alerts
+        (alerts, ledgers)
+    }
+
+    /// Forgets the books of a case that wait to be told.
+    pub(crate) fn drop_ledgers(&mut self, case: &str) {
+        for entry in &mut self.entries {
+            entry.ledgers.retain(|ledger| ledger.case != case);
+        }
     }
 
     /// Takes out the alerts of a case that are provisional.

@@ -36,8 +36,8 @@ mod trace;
 pub use alert::AlertFacts;
 pub use case::{Case, Label, Source};
 pub use effect::{
-    Actor, Alert, AlertId, AlertStatus, Attribution, Claim, Effect, FreezeRecommendation,
-    FreezeStatus, PathStep, Refusal, RefusedEvent, RiskLevel, Rule,
+    Actor, Alert, AlertId, AlertStatus, Attribution, CaseLedger, Claim, Effect,
+    FreezeRecommendation, FreezeStatus, PathStep, Refusal, RefusedEvent, RiskLevel, Rule,
 };
 pub use engine::{ApplyError, DeskSum, Engine, EngineConfig, MemoryStats, Sums, UnitSums};
 pub use event::{Action, Block, Event, LedgerEvent, MultisigAction, MultisigCall};

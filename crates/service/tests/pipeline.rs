@@ -76,7 +76,7 @@ impl Line {
                 Effect::Raise(alert) | Effect::Settle(alert) | Effect::Retract(alert) => {
                     Some(&**alert)
                 }
-                Effect::Recommend(_) | Effect::Refuse(_) => None,
+                Effect::Recommend(_) | Effect::Ledger(_) | Effect::Refuse(_) => None,
             })
             .filter(|alert| alert.status == status)
             .collect()

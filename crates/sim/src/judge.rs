@@ -79,7 +79,7 @@ pub fn live_alerts(effects: &[Effect]) -> Result<BTreeMap<AlertId, Alert>, Strin
             Effect::Raise(alert) => (alert, None),
             Effect::Settle(alert) => (alert, Some(AlertStatus::Final)),
             Effect::Retract(alert) => (alert, Some(AlertStatus::Retracted)),
-            Effect::Recommend(_) | Effect::Refuse(_) => continue,
+            Effect::Recommend(_) | Effect::Ledger(_) | Effect::Refuse(_) => continue,
         };
         let before = known.insert(alert.id, (**alert).clone());
         let revision = before.as_ref().map_or(1, |before| before.revision + 1);

@@ -1,4 +1,5 @@
-//! What subscribers read: alerts and freeze recommendations as CloudEvents in
+//! What subscribers read: alerts, freeze recommendations, ledgers of cases and
+//! entries of the audit trail as CloudEvents in
 //! Kafka's binary mode, the value being flat JSON that explains itself.
 //!
 //! What always holds: the same events give the same bytes, whatever source
@@ -11,6 +12,7 @@
 
 mod audit;
 mod freeze;
+mod ledger;
 mod read;
 mod record;
 mod request;
@@ -22,6 +24,7 @@ pub use freeze::{
     ActByRecord, ClaimRecord, EscapeRecord, FreezeRecord, NextRecord, SubmissionRecord,
     WorthRecord, contract,
 };
+pub use ledger::{LEDGER_TYPE, LedgerRecord, ServiceSumRecord, day, ledger_message};
 pub use read::{ParsedAlert, ReadError};
 pub use record::{AlertRecord, AttributionRecord, PathRecord, ServiceRecord, Units, share_ppm};
 pub use request::{InputRecord, ParsedRequest, RequestRecord, StepRecord, TrailRecord};
@@ -46,7 +49,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// A record for a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Partitions and compacts: `chain:address`, or the chain alone.
+    /// Partitions and compacts: `chain:address`, `chain:case:day`, or the chain
+    /// alone.
     pub key: String,
     /// CloudEvents attributes, in a fixed order.
     pub headers: Vec<(&'static str, String)>,

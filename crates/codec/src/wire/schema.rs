@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::audit::AuditRecord;
 use super::freeze::FreezeRecord;
+use super::ledger::LedgerRecord;
 use super::record::AlertRecord;
 use super::request::RequestRecord;
 use crate::case_file::{CaseRecord, LabelRecord};
@@ -21,6 +22,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             "freeze-recommendation.json",
             written::<FreezeRecord>("urn:usdt-flow:schema:freeze-recommendation:1"),
         ),
+        ("case-ledger.json", written::<LedgerRecord>("urn:usdt-flow:schema:case-ledger:1")),
         ("audit.json", written::<AuditRecord>("urn:usdt-flow:schema:audit:1")),
         ("freeze-request.json", written::<RequestRecord>("urn:usdt-flow:schema:freeze-request:1")),
         ("case.json", read::<CaseRecord>("urn:usdt-flow:schema:case:1")),

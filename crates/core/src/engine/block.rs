@@ -31,7 +31,12 @@ impl Engine {
         block: Block,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
+        let (before, is_first) = (self.heads[block.chain.index()], self.heads == [None; 2]);
         let meta = self.begin(&block)?;
+        if is_first {
+            self.note_opening_books(&meta);
+        }
+        self.tell_books_if_due(before.as_ref(), &meta, effects);
         let mut touches = self.wake(&meta);
         for events in block.events.chunks(AHEAD) {
             self.locate(block.chain, events)?;
@@ -57,7 +62,7 @@ impl Engine {
                 }
             }
         }
-        if let Some(lane) = self.tracer.unbalanced() {
+        if let Some(lane) = self.tracer.end_block(&meta) {
             return Err(not_conserved(lane, &meta));
         }
         debug_assert!(
@@ -190,7 +195,7 @@ impl Engine {
         }
     }
 
-    fn note_lane(&mut self, ix: LaneIx) {
+    pub(super) fn note_lane(&mut self, ix: LaneIx) {
         let Some(entry) = self.journal.newest() else { return };
         if !entry.is_new_lane(ix) {
             return;
@@ -199,6 +204,7 @@ impl Engine {
         entry.lanes.push(LaneWas {
             lane: ix,
             totals: lane.totals.clone(),
+            untold: lane.untold,
             nodes: lane.nodes.len(),
             members: lane.members.len(),
             reached: lane.reached.len(),

@@ -22,6 +22,9 @@ pub struct EngineConfig {
     /// A recommended account of which the greatest claim changes by less than a
     /// tenth is told again after so many milliseconds of block time.
     pub freeze_update_ms: u64,
+    /// Books of cases that changed are told once in so many milliseconds of block
+    /// time, and once a day has ended.
+    pub ledger_update_ms: u64,
     /// By chain: how long it usually takes until an account that is recommended
     /// is frozen, in milliseconds.
     pub freeze_lag_ms: [u64; 2],
@@ -49,6 +52,7 @@ impl Default for EngineConfig {
             freeze_min_units: 1_000_000_000,
             freeze_rest_ms: 300_000,
             freeze_update_ms: 60_000,
+            ledger_update_ms: 3_600_000,
             // 5 hours on Ethereum, 2.6 on TRON: from submission to freeze.
             freeze_lag_ms: [18_000_000, 9_360_000],
             revertible: false,

@@ -175,6 +175,11 @@ impl Engine {
         self.cases.values().map(|OpenCase { case, .. }| (**case).clone()).collect()
     }
 
+    /// Whether a case of that id is open.
+    pub fn is_open(&self, case: &str) -> bool {
+        self.cases.contains_key(case)
+    }
+
     /// The labels, by account.
     pub fn labels(&self) -> Vec<Label> {
         let mut labels: Vec<Label> = self.labels.values().cloned().collect();

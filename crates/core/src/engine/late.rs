@@ -233,6 +233,7 @@ impl Engine {
         if let Some(head) = self.heads.iter().flatten().max_by_key(|head| head.timestamp_ms) {
             self.check(lanes.iter().copied(), head)?;
         }
+        self.note_books(&lanes);
         if let Some(open) = self.cases.get_mut(&trace.case) {
             open.lanes = lanes;
             open.waits_for = None;
@@ -253,6 +254,7 @@ impl Engine {
             return Ok(());
         };
         self.queued.retain(|queued| queued.case != id);
+        self.journal.drop_ledgers(id);
         let accounts = self.close_lanes(case.lanes);
         self.review(accounts, effects)
     }

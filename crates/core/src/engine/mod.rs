@@ -7,6 +7,7 @@
 //! the alerts that take it back.
 
 mod block;
+mod books;
 mod config;
 mod image;
 mod late;

@@ -103,6 +103,7 @@ impl Engine {
                 lane.nodes.truncate(was.nodes);
                 lane.members.truncate(was.members);
                 lane.reached.truncate(was.reached);
+                self.tracer.set_untold(was.lane, was.untold);
             }
         }
         self.restore_rest(entry);

@@ -90,13 +90,15 @@ impl Engine {
             return Ok(());
         }
         *last = Some(number);
-        for alert in self.journal.finalize(chain, number) {
+        let (alerts, ledgers) = self.journal.finalize(chain, number);
+        for alert in alerts {
             let Some(told) = self.told_mut(&alert.case, alert.id) else { continue };
             told.revision += 1;
             let revision = told.revision;
             let alert = Alert { revision, status: AlertStatus::Final, ..alert };
             effects.push(Effect::Settle(Box::new(alert)));
         }
+        effects.extend(ledgers.into_iter().map(|ledger| Effect::Ledger(Box::new(ledger))));
         let end = self.journal.first().unwrap_or(self.history.blocks_len());
         Ok(self.history.seal_due(end, &self.accounts)?)
     }

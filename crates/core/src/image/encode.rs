@@ -202,6 +202,7 @@ impl Ranks {
             woken: ids(&entry.woken),
             desk: entry.desk.iter().map(Into::into).collect(),
             alerts: entry.alerts.clone(),
+            ledgers: entry.ledgers.clone(),
         }
     }
 
@@ -219,6 +220,7 @@ impl Ranks {
         Some(format::LaneWas {
             lane: self.lane(was.lane)?,
             totals: was.totals.clone(),
+            untold: was.untold,
             nodes: rank(was.nodes),
             members: rank(was.members),
             reached: rank(was.reached),
@@ -261,6 +263,7 @@ fn lane(lane: &Lane) -> format::Lane {
         .filter_map(|account| Some((account.0, lane.arrivals.get(account)?.into())));
     format::Lane {
         totals: lane.totals.clone(),
+        untold: lane.untold,
         nodes: lane.nodes.iter().map(Into::into).collect(),
         members: ids(&lane.members),
         reached: reached.collect(),

@@ -18,13 +18,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::freeze::{Book, EscapesWere, Proposal, ProposalKey, Record, Stay, Window};
 use crate::movement::AccountId;
+use crate::trace::Turn;
 use crate::{
-    Alert, Amount, BlockHash, Case, CaseTotals, Chain, EngineConfig, Label, LedgerEvent, Policy,
-    TxHash,
+    Alert, Amount, BlockHash, Case, CaseLedger, CaseTotals, Chain, EngineConfig, Label,
+    LedgerEvent, Policy, TxHash,
 };
 
 /// Rises with every change of the format.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// The settings on which the state depends.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) freeze_min_units: Amount,
     pub(crate) freeze_rest_ms: u64,
     pub(crate) freeze_update_ms: u64,
+    pub(crate) ledger_update_ms: u64,
     pub(crate) freeze_lag_ms: [u64; 2],
     pub(crate) revertible: bool,
 }
@@ -48,6 +50,7 @@ impl Settings {
             freeze_min_units: config.freeze_min_units,
             freeze_rest_ms: config.freeze_rest_ms,
             freeze_update_ms: config.freeze_update_ms,
+            ledger_update_ms: config.ledger_update_ms,
             freeze_lag_ms: config.freeze_lag_ms,
             revertible: config.revertible,
         }
@@ -62,6 +65,7 @@ impl Settings {
             ("freeze_min_units", self.freeze_min_units == other.freeze_min_units),
             ("freeze_rest_ms", self.freeze_rest_ms == other.freeze_rest_ms),
             ("freeze_update_ms", self.freeze_update_ms == other.freeze_update_ms),
+            ("ledger_update_ms", self.ledger_update_ms == other.ledger_update_ms),
             ("freeze_lag_ms", self.freeze_lag_ms == other.freeze_lag_ms),
             ("revertible", self.revertible == other.revertible),
         ];
@@ -219,6 +223,7 @@ pub(crate) struct Waiting {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Lane {
     pub(crate) totals: CaseTotals,
+    pub(crate) untold: Option<Turn>,
     pub(crate) nodes: Vec<Node>,
     /// In order of first touch.
     pub(crate) members: Vec<u32>,
@@ -310,6 +315,7 @@ pub(crate) struct Entry {
     pub(crate) woken: Vec<u32>,
     pub(crate) desk: Vec<DeskChange>,
     pub(crate) alerts: Vec<Alert>,
+    pub(crate) ledgers: Vec<CaseLedger>,
 }
 
 /// What an account was.
@@ -326,6 +332,7 @@ pub(crate) struct AccountWas {
 pub(crate) struct LaneWas {
     pub(crate) lane: u32,
     pub(crate) totals: CaseTotals,
+    pub(crate) untold: Option<Turn>,
     pub(crate) nodes: u32,
     pub(crate) members: u32,
     pub(crate) reached: u32,

@@ -229,6 +229,7 @@ impl Builder<'_> {
         entry.pending = from.pending.map(|queue| queue.into_iter().map(pending).collect());
         entry.desk = from.desk.into_iter().map(format::DeskChange::change).collect();
         entry.alerts = from.alerts;
+        entry.ledgers = from.ledgers;
         entry
     }
 
@@ -244,6 +245,7 @@ impl Builder<'_> {
 
 fn filled(mut lane: Lane, from: format::Lane) -> Lane {
     lane.totals = from.totals;
+    lane.untold = from.untold;
     lane.nodes = from.nodes.iter().map(format::Node::node).collect();
     lane.members = ids(from.members);
     lane.reached = from.reached.iter().map(|(account, _)| AccountId(*account)).collect();
@@ -256,9 +258,9 @@ fn filled(mut lane: Lane, from: format::Lane) -> Lane {
 }
 
 fn lane_was(was: format::LaneWas) -> LaneWas {
-    let format::LaneWas { lane, totals, nodes, members, reached } = was;
+    let format::LaneWas { lane, totals, untold, nodes, members, reached } = was;
     let [nodes, members, reached] = [nodes, members, reached].map(|count| count as usize);
-    LaneWas { lane, totals, nodes, members, reached }
+    LaneWas { lane, totals, untold, nodes, members, reached }
 }
 
 fn pending(from: format::Pending) -> Pending {

@@ -12,7 +12,9 @@ use crate::history::HistoryError;
 use crate::late::{Walk, Watch};
 use crate::movement::{AccountId, BlockMeta, Movement, Transfer};
 use crate::trace::{Outcome, Tracer, World};
-use crate::{Amount, Case, CaseTotals, EngineConfig, Policy, Source};
+use crate::{Amount, Case, CaseLedger, CaseTotals, EngineConfig, Policy, Source};
+
+const DAY_MS: u64 = 86_400_000;
 
 /// A transfer that carried tainted units, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,10 @@ pub struct Trace {
     pub held: Vec<Held>,
     /// The books of the case.
     pub totals: CaseTotals,
+    /// Its books at the end of each day in which they changed, in the order of
+    /// application; what a source held when it became active stands in them from
+    /// its next movement on.
+    pub days: Vec<CaseLedger>,
 }
 
 impl Trace {
@@ -105,7 +111,7 @@ impl Past {
         let (thresholds, alert_min_units) = (Vec::new(), Amount::MAX);
         let config = EngineConfig { thresholds, alert_min_units, ..EngineConfig::default() };
         let world = World { config: &config, labels: &self.labels };
-        let mut recorder = Recorder(Trace { policy, ..Trace::default() });
+        let mut recorder = Recorder::new(&walk.tracer.lane(0).case.id, policy);
         let all = self.history.transfers_len() as u64;
         for segment in self.history.segments() {
             walk.segment(segment, world, &mut recorder)?;
@@ -114,7 +120,8 @@ impl Past {
         }
         walk.tail(&self.history.tail, world, &mut recorder);
         walk.settle_sources(|account| self.balance_at(account.0, self.end()))?;
-        self.conclude(&walk, recorder.0)
+        recorder.end(&walk.tracer);
+        self.conclude(&walk, recorder.trace)
     }
 
     /// The case without wallets that the past never named, and the ids of the
@@ -147,20 +154,66 @@ impl Past {
     }
 }
 
-struct Recorder(Trace);
+/// Notes what a walk sees.
+struct Recorder {
+    trace: Trace,
+    case: String,
+    /// The block seen last.
+    last: Option<BlockMeta>,
+}
+
+impl Recorder {
+    fn new(case: &str, policy: Policy) -> Recorder {
+        let trace = Trace { policy, ..Trace::default() };
+        Recorder { trace, case: case.to_owned(), last: None }
+    }
+
+    /// Notes the books if they changed: one entry is left for each day.
+    fn note(&mut self, totals: &CaseTotals, block: &BlockMeta) {
+        let days = &mut self.trace.days;
+        let known = days.last().map(|day| &day.totals);
+        if known.map_or(*totals == CaseTotals::default(), |known| known == totals) {
+            return;
+        }
+        let BlockMeta { chain, number, timestamp_ms, .. } = *block;
+        let same_day = |day: &mut CaseLedger| {
+            day.chain == chain && day.timestamp_ms / DAY_MS == timestamp_ms / DAY_MS
+        };
+        days.pop_if(same_day);
+        days.push(CaseLedger {
+            case: self.case.clone(),
+            chain,
+            block: number,
+            timestamp_ms,
+            policy: self.trace.policy,
+            totals: totals.clone(),
+        });
+    }
+
+    /// Notes what was found after the last movement.
+    fn end(&mut self, tracer: &Tracer) {
+        if let Some(last) = self.last {
+            self.note(&tracer.lane(0).totals, &last);
+        }
+    }
+}
 
 impl Watch for Recorder {
-    fn saw(&mut self, tracer: &Tracer, movement: &Movement, _: &BlockMeta) {
+    fn saw(&mut self, tracer: &Tracer, movement: &Movement, block: &BlockMeta) {
+        self.last = Some(*block);
+        self.note(&tracer.lane(0).totals, block);
         let Movement::Transfer(Transfer { id, from, to, amount, debit, .. }) = *movement else {
             return;
         };
         for parcel in tracer.parcels() {
             // Beyond 2^32 runs the last ones cannot be told apart.
-            let runs = u32::try_from(self.0.runs.len()).unwrap_or(u32::MAX);
-            if self.0.policy.is_ordered() {
-                self.0.runs.extend(tracer.runs_of(parcel).iter().map(|run| (run.start, run.len)));
+            let runs = u32::try_from(self.trace.runs.len()).unwrap_or(u32::MAX);
+            if self.trace.policy.is_ordered() {
+                self.trace
+                    .runs
+                    .extend(tracer.runs_of(parcel).iter().map(|run| (run.start, run.len)));
             }
-            self.0.hops.push(Hop {
+            self.trace.hops.push(Hop {
                 transfer: id.0,
                 from: from.0,
                 to: to.0,

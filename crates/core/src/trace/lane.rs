@@ -8,8 +8,8 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::runs::Runs;
-use crate::movement::{AccountId, TransferId};
-use crate::{Amount, Case, Policy};
+use crate::movement::{AccountId, BlockMeta, TransferId};
+use crate::{Amount, Case, Chain, Policy};
 
 /// Rank of a lane; never given twice.
 pub(crate) type LaneIx = u32;
@@ -73,6 +73,21 @@ pub(crate) struct Arrival {
     pub(crate) node: u32,
 }
 
+/// A block that changed the books of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Turn {
+    pub(crate) chain: Chain,
+    pub(crate) block: u64,
+    pub(crate) timestamp_ms: u64,
+}
+
+impl From<&BlockMeta> for Turn {
+    fn from(block: &BlockMeta) -> Turn {
+        let BlockMeta { chain, number, timestamp_ms, .. } = *block;
+        Turn { chain, block: number, timestamp_ms }
+    }
+}
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Lane {
@@ -82,6 +97,9 @@ pub(crate) struct Lane {
     /// that recommendations rest on.
     pub(crate) siblings: Arc<[LaneIx]>,
     pub(crate) totals: CaseTotals,
+    /// What changed the totals last, if that was not told yet; of the first lane of
+    /// a case alone.
+    pub(crate) untold: Option<Turn>,
     pub(crate) nodes: Vec<Node>,
     /// Accounts that ever had a taint entry, in order of first touch.
     pub(crate) members: Vec<AccountId>,
@@ -99,6 +117,7 @@ impl Lane {
             policy,
             siblings,
             totals: CaseTotals::default(),
+            untold: None,
             nodes: Vec::new(),
             members: Vec::new(),
             reached: Vec::new(),

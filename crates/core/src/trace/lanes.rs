@@ -4,9 +4,9 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::lane::{Arrival, CaseTotals, Lane, LaneIx};
-use crate::movement::AccountId;
-use crate::{Amount, Policy};
+use super::lane::{Arrival, CaseTotals, Lane, LaneIx, Turn};
+use crate::movement::{AccountId, BlockMeta};
+use crate::{Amount, Chain, Policy};
 
 /// What decides about the units of a lane on their way.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,9 @@ pub(super) struct Lanes {
     terms: Vec<Terms>,
     /// Lanes whose totals changed since they were last asked for.
     changed: Vec<LaneIx>,
+    /// By chain: lanes of which a block changed the totals that was not told yet,
+    /// and some of which that is no longer so.
+    untold: [Vec<LaneIx>; 2],
     /// By account of a service: the lanes of which units arrived there, rising.
     arrived: HashMap<AccountId, Vec<LaneIx>, FixedState>,
 }
@@ -109,6 +112,9 @@ impl Lanes {
         for account in lane.arrivals.keys() {
             self.note_arrived(ix, *account, true);
         }
+        if let Some(turn) = lane.untold {
+            self.untold[turn.chain.index()].push(ix);
+        }
         let terms = Terms::of(ix, &lane);
         let at = ix as usize;
         if self.open.len() <= at {
@@ -138,18 +144,53 @@ impl Lanes {
         (0..).zip(&self.open).filter_map(|(ix, lane)| Some((ix, lane.as_deref()?)))
     }
 
-    /// Looks through the lanes whose totals changed since this was last asked;
-    /// `Some`: one of which the books do not balance.
-    pub(super) fn unbalanced(&mut self) -> Option<LaneIx> {
+    /// Ends a block: looks through the lanes of which it changed the totals, and
+    /// notes that they are to be told. `Some`: one of which the books do not
+    /// balance.
+    pub(super) fn end_block(&mut self, block: &BlockMeta) -> Option<LaneIx> {
         let mut unbalanced = None;
         for ix in self.changed.drain(..) {
-            self.terms[ix as usize].changed = false;
-            let lane = self.open[ix as usize].as_deref();
-            if lane.is_some_and(|lane| !lane.is_conserved()) {
+            let terms = &mut self.terms[ix as usize];
+            terms.changed = false;
+            let Some(lane) = self.open[ix as usize].as_deref_mut() else { continue };
+            if !lane.is_conserved() {
                 unbalanced = unbalanced.or(Some(ix));
+            }
+            let before = terms.leads.then(|| lane.untold.replace(block.into()));
+            if before.is_some_and(|turn| turn.is_none_or(|turn| turn.chain != block.chain)) {
+                self.untold[block.chain.index()].push(ix);
             }
         }
         unbalanced
+    }
+
+    /// Forgets which lanes changed since the last block ended.
+    pub(super) fn forget_changes(&mut self) {
+        for ix in self.changed.drain(..) {
+            self.terms[ix as usize].changed = false;
+        }
+    }
+
+    /// Sets what changed the totals of a lane and was not told.
+    pub(super) fn set_untold(&mut self, ix: LaneIx, turn: Option<Turn>) {
+        self.lane_mut(ix).untold = turn;
+        if let Some(turn) = turn {
+            self.untold[turn.chain.index()].push(ix);
+        }
+    }
+
+    /// The lanes of which a block of that chain changed the totals last and was
+    /// not told, rising. Whoever asks tells them.
+    pub(super) fn take_untold(&mut self, chain: Chain) -> Vec<LaneIx> {
+        let mut untold = std::mem::take(&mut self.untold[chain.index()]);
+        untold.sort_unstable();
+        untold.dedup();
+        let is_due = |ix: &LaneIx| {
+            let turn = self.get(*ix).and_then(|lane| lane.untold);
+            turn.is_some_and(|turn| turn.chain == chain)
+        };
+        untold.retain(is_due);
+        untold
     }
 }
 

@@ -20,7 +20,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 pub use lane::CaseTotals;
-pub(crate) use lane::{Arrival, Lane, LaneIx, Node, ROOT};
+pub(crate) use lane::{Arrival, Lane, LaneIx, Node, ROOT, Turn};
 pub(crate) use runs::{Run, Runs};
 pub(crate) use taints::{Book, Taint, TaintList, Taints};
 pub use transfer::Outcome;
@@ -174,11 +174,27 @@ impl Tracer {
         self.lanes.iter()
     }
 
-    /// Looks through the open lanes whose totals changed since this was last
-    /// asked; `Some`: one of which the books do not balance.
-    pub(crate) fn unbalanced(&mut self) -> Option<&Lane> {
-        let ix = self.lanes.unbalanced()?;
+    /// Ends a block: looks through the open lanes of which it changed the
+    /// totals. `Some`: one of which the books do not balance.
+    pub(crate) fn end_block(&mut self, block: &BlockMeta) -> Option<&Lane> {
+        let ix = self.lanes.end_block(block)?;
         Some(self.lanes.lane(ix))
+    }
+
+    /// Forgets which lanes changed since the last block ended.
+    pub(crate) fn forget_changes(&mut self) {
+        self.lanes.forget_changes();
+    }
+
+    /// Sets what changed the totals of a lane and was not told.
+    pub(crate) fn set_untold(&mut self, ix: LaneIx, turn: Option<Turn>) {
+        self.lanes.set_untold(ix, turn);
+    }
+
+    /// The lanes of which a block of that chain changed the totals last and was
+    /// not told, rising. Whoever asks tells them.
+    pub(crate) fn take_untold(&mut self, chain: Chain) -> Vec<LaneIx> {
+        self.lanes.take_untold(chain)
     }
 
     /// What the last movement carried, lane by lane.

@@ -124,6 +124,7 @@ fn settings_that_state_depends_on_must_be_the_same() {
     assert_eq!(other(|config| config.freeze_min_units += 1), refused("freeze_min_units"));
     assert_eq!(other(|config| config.freeze_rest_ms += 1), refused("freeze_rest_ms"));
     assert_eq!(other(|config| config.freeze_update_ms += 1), refused("freeze_update_ms"));
+    assert_eq!(other(|config| config.ledger_update_ms += 1), refused("ledger_update_ms"));
     assert_eq!(other(|config| config.revertible = false), refused("revertible"));
     assert_eq!(other(|config| config.segment_transfers = 100), Ok(()));
     assert_eq!(other(|config| config.graph_transfers = 1), Ok(()));
@@ -160,7 +161,7 @@ fn other_bytes_are_no_image() {
         Engine::restore(strict(), Box::new(MemoryArchive), Vec::new(), bytes).map(|_| ())
     };
     assert_eq!(restore(&[]), Err(RestoreError::Malformed("version")));
-    assert_eq!(restore(&[9]), Err(RestoreError::Version { found: 9, expected: 3 }));
+    assert_eq!(restore(&[9]), Err(RestoreError::Version { found: 9, expected: 4 }));
     let mut bytes = encoded(&image(&mut Engine::new(strict())));
     assert_eq!(restore(&bytes), Ok(()));
     bytes.push(0);

@@ -6,4 +6,5 @@ mod desk;
 mod freezing;
 mod image;
 mod late;
+mod ledgers;
 mod town;

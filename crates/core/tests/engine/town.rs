@@ -204,6 +204,11 @@ impl Town {
                 self.freezes.push((**record).clone());
                 format!("freeze {}", freeze_line(record))
             }
+            Effect::Ledger(ledger) => {
+                let totals = &ledger.totals;
+                let parts = (totals.held, totals.frozen, totals.service());
+                format!("ledger {} @{}: {} {parts:?}", ledger.case, ledger.block, totals.emitted)
+            }
             Effect::Refuse(refused) => format!("refuse {}", refused.reason.name()),
         }
     }

@@ -45,7 +45,14 @@ pub(super) struct Setup<'a> {
 impl Setup<'_> {
     /// The output topics.
     pub(super) fn outputs(&self) -> Vec<String> {
-        let names = ["alerts.v1", "freeze-recommendations.v1", "deadletter.v1", "audit.v1", OWNERS];
+        let names = [
+            "alerts.v1",
+            "freeze-recommendations.v1",
+            "case-ledgers.v1",
+            "deadletter.v1",
+            "audit.v1",
+            OWNERS,
+        ];
         names.map(|name| format!("{}.{name}", self.prefix)).to_vec()
     }
 

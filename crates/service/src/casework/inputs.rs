@@ -33,9 +33,14 @@ pub struct Input {
 ///
 /// # Errors
 /// If a file cannot be read, or is standard input, which cannot be read again.
-pub fn inputs(cases: &[PathBuf], past: &PastArgs) -> anyhow::Result<Vec<Input>> {
+pub fn inputs(
+    cases: &[PathBuf],
+    bookings: &[PathBuf],
+    past: &PastArgs,
+) -> anyhow::Result<Vec<Input>> {
     let named = [
         ("cases", cases),
+        ("bookings", bookings),
         ("labels", &past.labels),
         ("opening balances", &past.opening),
         ("events", &past.events),

@@ -5,6 +5,7 @@
 //! bytes, so nothing comes from the wall clock; amounts are exact; text that
 //! others wrote (titles, labels, names of files) is escaped wherever it goes.
 
+pub mod bookings;
 pub mod document;
 pub mod dsse;
 mod html;

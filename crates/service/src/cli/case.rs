@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use flow_core::Policy;
 
 use super::trace::policy;
-use super::{PacketArgs, PastArgs, ReportCaseArgs};
+use super::{BookCaseArgs, CloseCaseArgs, OpenCaseArgs, PacketArgs, PastArgs, ReportCaseArgs};
 
 /// `usdt-flow case`.
 #[derive(Debug, Subcommand)]
@@ -25,8 +25,15 @@ Examples:
   usdt-flow case show theft-1 --cases cases.json --history history/ --labels labels.csv
   usdt-flow case show theft-1 --cases cases.json --events transfers.csv.gz --output json
 
-Arrivals at services are counted by UTC day of the block.")]
+The ledger is shown as it stood at the end of each UTC day in which it changed. Arrivals at services
+are counted by UTC day of the block too.")]
     Show(ShowCaseArgs),
+    /// Open a case: write it to the topic of cases, or to a file
+    Open(Box<OpenCaseArgs>),
+    /// Close a case: withdraw it from the topic of cases, or from a file
+    Close(Box<CloseCaseArgs>),
+    /// Book by hand what was seized or recovered
+    Book(Box<BookCaseArgs>),
     /// Write the case file for a prosecutor: ledger, wallets, trails, method
     Report(Box<ReportCaseArgs>),
     /// Write what an issuer or a service asks for before it freezes an account
@@ -42,6 +49,9 @@ pub struct CaseArgs {
     /// How taint is attributed: haircut, fifo, lifo, dirty-first, dirty-last or poison
     #[arg(long, value_name = "POLICY", default_value = "haircut", value_parser = policy)]
     pub policy: Policy,
+    /// What was booked by hand (CSV); may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub bookings: Vec<PathBuf>,
     /// How to print
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     pub output: CaseOutput,

@@ -24,6 +24,9 @@ pub struct ReportCaseArgs {
     /// Cases (JSON); may be given several times
     #[arg(long, value_name = "FILE", required = true)]
     pub cases: Vec<PathBuf>,
+    /// What was booked by hand (CSV); may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub bookings: Vec<PathBuf>,
     /// How taint is attributed: haircut, fifo, lifo, dirty-first, dirty-last or poison
     #[arg(long, value_name = "POLICY", default_value = "haircut", value_parser = policy)]
     pub policy: Policy,

@@ -7,6 +7,7 @@ mod admin;
 mod audit;
 mod bench;
 mod case;
+mod case_change;
 mod case_packet;
 mod case_report;
 mod trace;
@@ -28,6 +29,7 @@ pub use admin::{
 pub use audit::{AuditArgs, AuditCommand};
 pub use bench::{BenchArgs, BenchCommand, BenchOutput, LatencyArgs, ThroughputArgs};
 pub use case::{CaseArgs, CaseCommand, CaseOutput, ShowCaseArgs};
+pub use case_change::{BookCaseArgs, CasesPlaceArgs, CloseCaseArgs, OpenCaseArgs};
 pub use case_packet::{PacketArgs, Recipient};
 pub use case_report::{DocumentFormat, ReportCaseArgs};
 pub use trace::{
@@ -168,7 +170,7 @@ pub enum Command {
     /// Ask the past: follow units forward, backward, or along paths
     #[command(subcommand)]
     Trace(Box<TraceCommand>),
-    /// List cases, or show where the money of one is now
+    /// Open and close cases, show where their money is, book what was seized, write case files
     #[command(subcommand)]
     Case(Box<CaseCommand>),
     /// Check the audit trail of cases, labels and recommendations

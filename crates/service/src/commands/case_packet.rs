@@ -29,7 +29,7 @@ pub fn execute(args: &PacketArgs, global: &GlobalArgs) -> anyhow::Result<()> {
         note: args.note.clone(),
         to: args.to,
         k: args.k as usize,
-        inputs: inputs(&args.cases, &args.past)?,
+        inputs: inputs(&args.cases, &[], &args.past)?,
         command: command(args),
     };
     let packet = packet(&mut past, (&case, &trace), account, &asker)?;

@@ -6,6 +6,7 @@ use anyhow::Context;
 use flow_core::{EngineConfig, Policy};
 
 use crate::casework::Unit;
+use crate::casework::bookings;
 use crate::casework::document::Document;
 use crate::casework::inputs::{self, inputs};
 use crate::casework::report::{Frame, report};
@@ -28,7 +29,8 @@ pub fn execute(args: &ReportCaseArgs, global: &GlobalArgs) -> anyhow::Result<()>
         wallets: args.wallets,
         trails: args.trails,
         k: args.k as usize,
-        inputs: inputs(&args.cases, &args.past)?,
+        bookings: bookings::read_all(&args.bookings)?,
+        inputs: inputs(&args.cases, &args.bookings, &args.past)?,
         command: command(args, &config.engine),
     };
     let document = report(&mut past, &ledger, &config.engine, &frame)?;
@@ -79,6 +81,7 @@ fn command(args: &ReportCaseArgs, engine: &EngineConfig) -> String {
     words.push(args.id.clone());
     let mut flag = |name: &str, value: String| words.extend([name.to_owned(), value]);
     args.cases.iter().for_each(|path| flag("--cases", path.display().to_string()));
+    args.bookings.iter().for_each(|path| flag("--bookings", path.display().to_string()));
     inputs::past_words(&args.past).chunks(2).for_each(|pair| flag(&pair[0], pair[1].clone()));
     if args.policy != Policy::default() {
         flag("--policy", args.policy.name().to_owned());

@@ -161,6 +161,7 @@ fn create_topics<C: rdkafka::ClientContext>(
         &output.alerts_topic,
         &output.freezes_topic,
         &output.deadletter_topic,
+        &output.ledgers_topic,
         &output.audit_topic,
     ];
     let chains = i32::try_from(Chain::ALL.len())?;

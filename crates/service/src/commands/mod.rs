@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod bench;
 pub mod case;
+pub mod case_change;
 pub mod case_packet;
 pub mod case_report;
 pub mod checkpoint;

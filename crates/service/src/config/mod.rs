@@ -138,6 +138,8 @@ pub struct OutputConfig {
     pub freezes_topic: String,
     /// For records that could not be read.
     pub deadletter_topic: String,
+    /// Where the money of each case is, for investigators alone.
+    pub ledgers_topic: String,
     /// The audit trail of cases, labels and recommendations.
     pub audit_topic: String,
     /// Holds nothing: owning its partition n means to publish for chain n.

@@ -169,6 +169,7 @@ impl RawConfig {
         self.derive_from("output.alerts_topic", prefix, ".alerts.v1");
         self.derive_from("output.freezes_topic", prefix, ".freeze-recommendations.v1");
         self.derive_from("output.deadletter_topic", prefix, ".deadletter.v1");
+        self.derive_from("output.ledgers_topic", prefix, ".case-ledgers.v1");
         self.derive_from("output.audit_topic", prefix, ".audit.v1");
         self.derive_from("output.owners_topic", prefix, ".owners.v1");
     }

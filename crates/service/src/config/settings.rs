@@ -112,6 +112,7 @@ fn output() -> Vec<Setting> {
         setting("output.alerts_topic", Kind::Text, None),
         setting("output.freezes_topic", Kind::Text, None),
         setting("output.deadletter_topic", Kind::Text, None),
+        setting("output.ledgers_topic", Kind::Text, None),
         setting("output.audit_topic", Kind::Text, None),
         setting("output.owners_topic", Kind::Text, None),
     ]
@@ -135,6 +136,11 @@ fn engine() -> Vec<Setting> {
             "engine.freeze_update_seconds",
             Kind::Number(0..=31_536_000),
             Some(Value::Number(60)),
+        ),
+        setting(
+            "engine.ledger_update_seconds",
+            Kind::Number(1..=86_400),
+            Some(Value::Number(3_600)),
         ),
         setting(lag(Chain::Tron), Kind::Number(0..=31_536_000), Some(Value::Number(9_360))),
         setting(lag(Chain::Ethereum), Kind::Number(0..=31_536_000), Some(Value::Number(18_000))),

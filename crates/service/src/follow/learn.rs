@@ -60,7 +60,13 @@ impl State<'_> {
             let entry = self.published.trail.learnt(&event, as_of);
             self.push_audit(entry);
         }
-        Ok(self.pipeline.learn(event, &mut self.effects)?)
+        let closes = matches!(event, Event::CaseClosed(_));
+        self.pipeline.learn(event, &mut self.effects)?;
+        if closes && self.role == Role::Publishing {
+            self.tell();
+            self.close_ledgers();
+        }
+        Ok(())
     }
 
     fn tells_of_changes(&self) -> bool {

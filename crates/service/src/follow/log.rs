@@ -89,19 +89,22 @@ pub enum Stream {
     Alerts,
     /// Freeze recommendations.
     Freezes,
+    /// Ledgers of cases.
+    Ledgers,
     /// The audit trail.
     Audit,
 }
 
 impl Stream {
     /// Every one.
-    pub const ALL: [Stream; 3] = [Stream::Alerts, Stream::Freezes, Stream::Audit];
+    pub const ALL: [Stream; 4] = [Stream::Alerts, Stream::Freezes, Stream::Ledgers, Stream::Audit];
 
     /// Its topic.
     pub fn topic(self, output: &OutputConfig) -> &str {
         match self {
             Stream::Alerts => &output.alerts_topic,
             Stream::Freezes => &output.freezes_topic,
+            Stream::Ledgers => &output.ledgers_topic,
             Stream::Audit => &output.audit_topic,
         }
     }

@@ -1,7 +1,7 @@
 //! From effects to records, but for those that stand in the output topics.
 
-use flow_codec::wire;
-use flow_core::{Alert, Effect, FreezeRecommendation, FreezeStatus, RefusedEvent};
+use flow_codec::wire::{self, LedgerRecord};
+use flow_core::{Alert, CaseLedger, Effect, FreezeRecommendation, FreezeStatus, RefusedEvent};
 
 use super::FollowError;
 use super::outgoing::{message, refused_letter};
@@ -30,6 +30,8 @@ impl State<'_> {
                     }
                 }
                 Effect::Recommend(record) => self.published.owe_freeze(*record),
+                Effect::Ledger(ledger) if publishing => self.tell_ledger(&ledger),
+                Effect::Ledger(ledger) => self.published.owe_ledger(*ledger),
                 Effect::Refuse(refused) if publishing => self.tell_refused(&refused),
                 Effect::Refuse(refused) => self.published.owe_refused(refused),
             }
@@ -56,6 +58,29 @@ impl State<'_> {
         self.shared.metrics.freeze_recommendations(record.status).inc();
         self.shared.metrics.desk().told(record);
         self.recommend(wire::freeze_message(record), record.block, record.timestamp_ms);
+    }
+
+    fn tell_ledger(&mut self, ledger: &CaseLedger) {
+        if let Some(record) = self.published.admit_ledger(ledger) {
+            self.push_ledgers([record]);
+        }
+    }
+
+    /// Publishes ledgers of cases.
+    fn push_ledgers(&mut self, records: impl IntoIterator<Item = LedgerRecord>) {
+        let topic = &self.shared.config.output.ledgers_topic;
+        for record in records {
+            self.shared.metrics.case_ledgers.inc();
+            self.outputs.push(message(topic, wire::ledger_message(self.input.chain, &record)));
+        }
+    }
+
+    /// Says of cases that are followed no longer that their last ledger was the
+    /// last.
+    pub(super) fn close_ledgers(&mut self) {
+        let engine = &self.pipeline.engine;
+        let closed = self.published.close_ledgers(|case| engine.is_open(case));
+        self.push_ledgers(closed);
     }
 
     /// Publishes a recommendation, with its entry in the audit trail.
@@ -108,6 +133,9 @@ impl State<'_> {
         for record in self.published.settle_freezes() {
             self.tell_freeze(&record);
         }
+        self.close_ledgers();
+        let ledgers = self.published.settle_ledgers();
+        self.push_ledgers(ledgers);
         for refused in &refused {
             self.tell_refused(refused);
         }

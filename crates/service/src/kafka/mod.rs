@@ -17,6 +17,7 @@ mod refusal;
 mod rights;
 mod tls;
 mod watching;
+mod writer;
 
 pub(crate) use created::wait_until_known;
 pub use log::KafkaLog;
@@ -28,6 +29,7 @@ pub(crate) use refusal::Refused;
 pub(crate) use rights::{
     FirstRecords, Grant, first_records, may_use_group, may_use_transactional_id, may_write,
 };
+pub(crate) use writer::write_record;
 
 use flow_core::Chain;
 use rdkafka::ClientConfig;

@@ -201,6 +201,9 @@ Tracing {
     CASES: "cases", "cases",
         "Cases that are open",
         "0 where there should be some: files or topic of cases are not read";
+    CASE_LEDGERS: "case_ledgers_total", "records",
+        "Ledgers of cases written",
+        "Still while cases are open and their money moves: no block of another hour is final";
     TAINTED_ACCOUNTS: "tainted_accounts", "accounts",
         "Accounts that hold tainted units now",
         "Growing quickly: a case spreads through a service without a label";

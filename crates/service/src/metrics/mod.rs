@@ -65,6 +65,8 @@ pub struct Metrics {
     memory_max_bytes: IntGauge,
     /// Cases that are open.
     pub cases: IntGauge,
+    /// Ledgers of cases written.
+    pub case_ledgers: IntCounter,
     /// Transactions committed to Kafka.
     pub commits: IntCounter,
     /// Transactions aborted.
@@ -107,6 +109,7 @@ impl Metrics {
             resident_memory_bytes: family.gauge(c::RESIDENT_MEMORY),
             memory_max_bytes: family.gauge(c::MEMORY_MAX),
             cases: family.gauge(c::CASES),
+            case_ledgers: family.counter(c::CASE_LEDGERS),
             commits: family.counter(c::COMMITS),
             transaction_aborts: family.counter(c::ABORTS),
             commit_seconds: family.histogram(

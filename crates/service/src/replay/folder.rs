@@ -1,12 +1,13 @@
 //! The folder that `--out` names.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use flow_codec::{address, wire};
-use flow_core::{CaseTotals, Chain, Effect, Engine, Policy};
+use flow_core::{CaseLedger, CaseTotals, Chain, Effect, Engine, Policy};
 use serde_json::json;
 
 use super::ranking;
@@ -25,6 +26,8 @@ pub(super) struct Folder {
     /// By chain: none before the first thing is told of it.
     trails: [Option<Trail>; Chain::ALL.len()],
     known: Known,
+    /// By case, chain and day: the last ledger of it.
+    ledgers: BTreeMap<(String, Chain, String), CaseLedger>,
 }
 
 impl Folder {
@@ -42,6 +45,7 @@ impl Folder {
             audit: create(path, "audit.jsonl")?,
             trails: [None, None],
             known: Known { cases: engine.open_cases(), labels: engine.labels() },
+            ledgers: BTreeMap::new(),
         })
     }
 
@@ -57,6 +61,12 @@ impl Folder {
                 let as_of = Some((record.block, record.timestamp_ms));
                 let entry = self.trail(record.account.chain)?.recommended(&message, as_of);
                 line(&mut self.audit, &entry.value)
+            }
+            Effect::Ledger(ledger) => {
+                let day = wire::day(ledger.timestamp_ms);
+                let key = (ledger.case.clone(), ledger.chain, day);
+                self.ledgers.insert(key, (**ledger).clone());
+                Ok(())
             }
             Effect::Refuse(refused) => {
                 let record = json!({
@@ -113,6 +123,7 @@ impl Folder {
         for file in files {
             file.flush().with_context(|| format!("cannot write to {}", self.path.display()))?;
         }
+        write_ledgers(&self.path, &self.ledgers)?;
         write_tables(&self.path, &[engine], summary)
     }
 }
@@ -159,25 +170,36 @@ fn write_taint(path: &Path, engines: &[&Engine], policy: Policy) -> anyhow::Resu
     table(path, "taint.csv", &columns, rows.collect())
 }
 
+/// The columns of the books of a case, in this order.
+const SUMS: [&str; 8] =
+    ["emitted", "held", "frozen", "service", "redeemed", "destroyed", "dust", "horizon"];
+
+fn sums(t: &CaseTotals) -> [String; 8] {
+    let service = t.service();
+    [t.emitted, t.held, t.frozen, service, t.redeemed, t.destroyed, t.dust, t.horizon]
+        .map(|units| units.to_string())
+}
+
+/// `ledger_history.csv`.
+fn write_ledgers(
+    path: &Path,
+    ledgers: &BTreeMap<(String, Chain, String), CaseLedger>,
+) -> anyhow::Result<()> {
+    let rows = ledgers.iter().map(|((case, chain, day), ledger)| {
+        let block = ledger.block.to_string();
+        let place = [case.clone(), chain.name().to_owned(), day.clone(), block];
+        place.into_iter().chain(sums(&ledger.totals)).collect()
+    });
+    let columns = [&["case", "chain", "day", "block"], &SUMS[..]].concat();
+    table(path, "ledger_history.csv", &columns, rows.collect())
+}
+
 /// `cases.csv` and `services.csv`.
 fn write_cases(path: &Path, totals: &[(String, CaseTotals)]) -> anyhow::Result<()> {
-    let cases = totals.iter().map(|(case, t)| {
-        let service = t.service();
-        let units =
-            [t.emitted, t.held, t.frozen, service, t.redeemed, t.destroyed, t.dust, t.horizon];
-        std::iter::once(case.clone()).chain(units.map(|units| units.to_string())).collect()
-    });
-    let columns = [
-        "case",
-        "emitted",
-        "held",
-        "frozen",
-        "service",
-        "redeemed",
-        "destroyed",
-        "dust",
-        "horizon",
-    ];
+    let cases = totals
+        .iter()
+        .map(|(case, totals)| std::iter::once(case.clone()).chain(sums(totals)).collect());
+    let columns = [&["case"], &SUMS[..]].concat();
     table(path, "cases.csv", &columns, cases.collect())?;
     let services = totals.iter().flat_map(|(case, totals)| {
         totals

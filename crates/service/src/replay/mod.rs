@@ -200,6 +200,7 @@ impl Replay {
                 Effect::Recommend(record) => {
                     self.metrics.freeze_recommendations(record.status).inc();
                 }
+                Effect::Ledger(_) => self.metrics.case_ledgers.inc(),
                 Effect::Refuse(refused) => {
                     self.metrics.dead_letters(refused.reason.name()).inc();
                     anyhow::ensure!(
@@ -240,6 +241,7 @@ impl Replay {
         for chain in Chain::ALL {
             self.pipeline.flush(chain, &mut self.effects)?;
         }
+        self.pipeline.engine.close_books(&mut self.effects);
         self.write()?;
         self.pipeline.engine.audit()?;
         if self.seals {

@@ -81,6 +81,7 @@ impl Ledger {
         }
         writeln!(out)?;
         table::totals(out, &self.trace)?;
+        self.day_lines(out)?;
         if !self.arrivals.is_empty() {
             writeln!(out, "\nArrivals at services, by day (UTC):")?;
         }
@@ -90,6 +91,34 @@ impl Ledger {
             writeln!(out, "  {day}  {chain:<8}  {units:>26} USDT  {transfers:>6} ×  {entity}")?;
         }
         table::held(out, past, &self.trace, limit)
+    }
+
+    /// The ledger at the end of each day, for people.
+    fn day_lines(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        if !self.trace.days.is_empty() {
+            writeln!(out, "\nThe ledger at the end of each day (UTC) in which it changed:")?;
+        }
+        for ledger in &self.trace.days {
+            let (day, chain) = (wire::day(ledger.timestamp_ms), ledger.chain.name());
+            let books = &ledger.totals;
+            let parts = [
+                ("emitted", books.emitted),
+                ("held", books.held),
+                ("frozen", books.frozen),
+                ("services", books.service()),
+                ("redeemed", books.redeemed),
+                ("destroyed", books.destroyed),
+                ("dust", books.dust),
+                ("horizon", books.horizon),
+            ];
+            let told = parts.iter().filter(|(_, units)| *units > 0);
+            let told = told.map(|(name, units)| {
+                format!("{name} {}", usdt(i128::try_from(*units).unwrap_or(i128::MAX)))
+            });
+            let told: Vec<String> = told.collect();
+            writeln!(out, "  {day}  {chain:<8}  block {}: {}", ledger.block, told.join(", "))?;
+        }
+        Ok(())
     }
 
     /// For programs, with so many of the wallets that hold most.
@@ -104,6 +133,14 @@ impl Ledger {
                 "entity": entity,
                 "transfers": arrived.transfers,
                 "units": arrived.units.to_string(),
+            })
+        });
+        let days = self.trace.days.iter().map(|ledger| {
+            json!({
+                "day": wire::day(ledger.timestamp_ms),
+                "chain": ledger.chain.name(),
+                "block": ledger.block,
+                "ledger": totals(&ledger.totals),
             })
         });
         let mut held = self.trace.held.clone();
@@ -125,6 +162,7 @@ impl Ledger {
             "policy": self.trace.policy.name(),
             "as_of": as_of(past)?,
             "ledger": totals(&self.trace.totals),
+            "days": days.collect::<Vec<Value>>(),
             "arrivals": arrivals.collect::<Vec<Value>>(),
             "wallets_total": held.len(),
             "wallets": wallets,

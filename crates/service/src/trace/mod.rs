@@ -11,7 +11,7 @@ pub mod names;
 pub mod source;
 pub mod table;
 pub mod verify;
-mod words;
+pub(crate) mod words;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

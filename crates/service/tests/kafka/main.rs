@@ -12,6 +12,7 @@ mod doctor;
 mod drill;
 mod faults;
 mod late;
+mod ledgers;
 mod outage;
 mod prometheus;
 mod reorg;

@@ -126,7 +126,8 @@ fn the_way_to_the_brokers_is_protected_and_each_refusal_says_what_to_do() {
     let mut read = topics(&["events", "cases.v1", "labels.v1", "owners.v1"]);
     read.extend(["--group".to_owned(), group.clone()]);
     grant("service", "Read", read);
-    let outputs = topics(&["alerts.v1", "freeze-recommendations.v1", "audit.v1"]);
+    let outputs =
+        topics(&["alerts.v1", "freeze-recommendations.v1", "case-ledgers.v1", "audit.v1"]);
     grant("service", "Read Write DescribeConfigs", outputs);
     let text = service.run_and_fail();
     assert!(text.contains("deadletter") || text.contains("transactional id"), "{text}");

@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(crate) use crate::shared_folder::{Folder, columns};
 
 /// Everything that a run writes but `summary.json`, which holds the run time.
-pub(crate) const OUTPUTS: [&str; 8] = [
+pub(crate) const OUTPUTS: [&str; 9] = [
     "alerts.jsonl",
     "freezes.jsonl",
     "audit.jsonl",
@@ -20,6 +20,7 @@ pub(crate) const OUTPUTS: [&str; 8] = [
     "cases.csv",
     "services.csv",
     "freeze_ranking.csv",
+    "ledger_history.csv",
 ];
 
 /// What is known before the first event.

@@ -21,16 +21,17 @@ use flow_core::Chain;
 use usdt_flow::metrics::Metrics;
 
 use counts::Counts;
+use kafka::OutputTopic;
 use plan::Plan;
 use sim::{Fate, Sim, live};
-use truth::Truth;
+use truth::{Truth, parsed};
 use verdict::Verdict;
 
 /// Seeds of a test run.
 const SEEDS: u64 = 2_000;
 
 /// What must have happened in so many seeds, or the storm is no storm.
-const EXPECTED: [&str; 30] = [
+const EXPECTED: [&str; 33] = [
     "changes learnt while following",
     "checkpoints damaged",
     "checkpoints rotten",
@@ -51,6 +52,9 @@ const EXPECTED: [&str; 30] = [
     "freeze at commit",
     "freeze at fence",
     "gaps told",
+    "ledgers of cases told",
+    "ledgers of days that ended",
+    "ledgers told closed",
     "lulls",
     "objects left half written",
     "questions whether markers alone are left",
@@ -79,6 +83,7 @@ fn run(plan: &Plan) -> Result<Counts, String> {
     });
     judge(plan, &truth, &sim, &mut fates)?;
     let mut counts = sim.state().counts.clone();
+    count_ledgers(&sim.state().kafka.outputs[4], &mut counts);
     count(plan, &metrics, &mut counts)?;
     Ok(counts)
 }
@@ -102,6 +107,15 @@ fn judge(plan: &Plan, truth: &Truth, sim: &Sim, fates: &mut [Fate]) -> Verdict {
         }
     }
     Ok(())
+}
+
+/// Counts what was told of cases over time.
+fn count_ledgers(topic: &OutputTopic, counts: &mut Counts) {
+    let records: Vec<_> = topic.visible().map(|written| parsed(&written.value)).collect();
+    let with = |name: &str, value: &str| records.iter().filter(|r| r[name] == value).count() as u64;
+    counts.add("ledgers of cases told", records.len() as u64);
+    counts.add("ledgers of days that ended", with("day", "2025-12-31"));
+    counts.add("ledgers told closed", with("status", "closed"));
 }
 
 /// Counts what the followers saw, and what the world had in store.

@@ -86,6 +86,7 @@ impl Plan {
             OutputTopic::new(&output.freezes_topic, Some(Stream::Freezes), 1 + dice.index(2)),
             OutputTopic::new(&output.deadletter_topic, None, 1),
             OutputTopic::new(&output.audit_topic, Some(Stream::Audit), 1),
+            OutputTopic::new(&output.ledgers_topic, Some(Stream::Ledgers), 1 + dice.index(2)),
         ];
         let until = Duration::from_millis(self.world.end_ms + dice.below(AFTER_MS));
         let weather = Weather::new(&mut dice, until);
@@ -138,6 +139,7 @@ fn engine(world: &World, dice: &mut Dice) -> EngineConfig {
         freeze_rest_ms: 3_000 * dice.between(1, 8),
         // What waits depends on when a case became known; the verdict must not.
         freeze_update_ms: 0,
+        ledger_update_ms: 3_000 * dice.between(1, 8),
         segment_transfers: 3 + dice.index(30),
         graph_transfers: 4 + dice.index(40),
         ..EngineConfig::default()

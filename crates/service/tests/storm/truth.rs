@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use flow_codec::{Assembled, Assembler, AssemblerConfig, Decoded, Decoder, wire};
+use flow_codec::wire::{self, LedgerRecord};
+use flow_codec::{Assembled, Assembler, AssemblerConfig, Decoded, Decoder};
 use flow_core::{AccountRow, Block, Case, CaseTotals, Effect, Engine, EngineConfig, Event, Label};
 use serde_json::Value;
 
@@ -18,6 +19,9 @@ pub(crate) struct Truth {
     pub(crate) alerts: BTreeMap<String, Value>,
     /// By account.
     pub(crate) freezes: BTreeMap<String, Value>,
+    /// By key: with the block that made it due, what is told of a case and day, in
+    /// order.
+    pub(crate) ledgers: BTreeMap<String, Vec<(u64, Value)>>,
     pub(crate) rows: Vec<(String, AccountRow)>,
     pub(crate) totals: Vec<(String, CaseTotals)>,
 }
@@ -39,7 +43,10 @@ impl Truth {
         let applied = blocks.iter().cloned().map(Event::BlockCommitted);
         let mut effects = Vec::new();
         for event in labelled.chain(opened).chain(applied) {
-            engine.apply(event, &mut effects).expect("the quiet run applies");
+            let mut told = Vec::new();
+            engine.apply(event, &mut told).expect("the quiet run applies");
+            let block = engine.head(world.chain).map_or(0, |(number, _)| number);
+            effects.extend(told.into_iter().map(|effect| (block, effect)));
         }
         let (rows, totals) = (engine.taint_rows(), engine.case_totals());
         let mut truth = Truth {
@@ -48,14 +55,15 @@ impl Truth {
             blocks,
             alerts: BTreeMap::new(),
             freezes: BTreeMap::new(),
+            ledgers: BTreeMap::new(),
             rows,
             totals,
         };
-        effects.iter().for_each(|effect| truth.note(effect));
+        effects.iter().for_each(|(block, effect)| truth.note(*block, effect));
         truth
     }
 
-    fn note(&mut self, effect: &Effect) {
+    fn note(&mut self, block: u64, effect: &Effect) {
         match effect {
             Effect::Raise(alert) | Effect::Settle(alert) | Effect::Retract(alert) => {
                 let record = parsed(&wire::alert_message(alert).value);
@@ -66,6 +74,11 @@ impl Truth {
             Effect::Recommend(record) => {
                 let message = wire::freeze_message(record);
                 self.freezes.insert(message.key, parsed(&message.value));
+            }
+            Effect::Ledger(ledger) => {
+                let message = wire::ledger_message(ledger.chain, &LedgerRecord::of(ledger, 1));
+                let told = self.ledgers.entry(message.key).or_default();
+                told.push((block, parsed(&message.value)));
             }
             Effect::Refuse(refused) => panic!("a quiet run refuses nothing: {refused:?}"),
         }

@@ -29,6 +29,7 @@ pub(crate) fn topics(plan: &Plan, truth: &Truth, kafka: &Kafka) -> Verdict {
     alerts(plan, truth, &kafka.outputs[0])?;
     freezes(plan, truth, &kafka.outputs[1])?;
     letters(kafka)?;
+    ledgers(plan, truth, &kafka.outputs[4])?;
     audit(truth, kafka)?;
     for (at, (end, committed)) in kafka.input.ends().iter().zip(&kafka.committed).enumerate() {
         let offset = committed.as_ref().map_or(0, |committed| committed.offset);
@@ -115,6 +116,63 @@ fn freezes(plan: &Plan, truth: &Truth, topic: &OutputTopic) -> Verdict {
     let alone = last.iter().find(|(_, record)| !desk_state(record).is_null());
     demand!(alone.is_none(), "{alone:?}: the desk was told, and nothing is to be told");
     Ok(())
+}
+
+/// Of each case and day the topic ends with what a quiet run tells once the block
+/// that made it due is final, or with what it told later: sources may call more
+/// blocks final.
+fn ledgers(plan: &Plan, truth: &Truth, topic: &OutputTopic) -> Verdict {
+    let mut last: BTreeMap<String, Value> = BTreeMap::new();
+    for written in topic.visible() {
+        let record = parsed(&written.value);
+        let key = written.key.clone().unwrap_or_default();
+        let before = last.get(&key).and_then(|before| before["revision"].as_u64()).unwrap_or(0);
+        let is_next = record["revision"] == before + 1;
+        demand!(is_next, "revision {} after {before}: {record}", record["revision"]);
+        let is_news = last.get(&key).is_none_or(|before| content(before) != content(&record));
+        demand!(is_news, "told twice: {record}");
+        demand!(is_balanced(&record), "it does not add up: {record}");
+        last.insert(key, record);
+    }
+    closed(truth, &last)?;
+    if plan.world.timeline.is_late {
+        return Ok(());
+    }
+    let last_final = plan.world.blocks.last().map_or(0, |block| block.number);
+    let last_final = last_final.saturating_sub(plan.world.finality_blocks);
+    for (key, rows) in &truth.ledgers {
+        let due = rows.partition_point(|(block, _)| *block <= last_final);
+        let told = last.remove(key);
+        let holds = |(_, wanted): &(u64, Value)| {
+            told.as_ref().is_some_and(|told| content(told) == content(wanted))
+        };
+        let fits = rows[due.saturating_sub(1)..].iter().any(holds) || (due == 0 && told.is_none());
+        demand!(fits, "{key}: told {told:?}\nholds {rows:#?}\nfinal {last_final}");
+    }
+    demand!(last.is_empty(), "{last:?}: told, and nothing is to be told");
+    Ok(())
+}
+
+/// Of each case that is open no longer the newest ledger says so.
+fn closed(truth: &Truth, last: &BTreeMap<String, Value>) -> Verdict {
+    let mut newest: BTreeMap<&str, &Value> = BTreeMap::new();
+    for record in last.values() {
+        // Days come in order.
+        newest.insert(record["case"].as_str().unwrap_or_default(), record);
+    }
+    for (case, record) in newest {
+        let is_open = truth.cases.iter().any(|open| open.id == case);
+        demand!(is_open || record["status"] == "closed", "not open any more: {record}");
+    }
+    Ok(())
+}
+
+/// Whether what was emitted is accounted for, where it must be.
+fn is_balanced(record: &Value) -> bool {
+    let units = |name: &str| record[name].as_str().and_then(|text| text.parse::<u128>().ok());
+    let parts = ["held", "frozen", "service", "redeemed", "destroyed", "dust", "horizon"];
+    let sum: Option<u128> = parts.into_iter().map(units).sum();
+    record["policy"] == "poison" || (sum.is_some() && sum == units("emitted"))
 }
 
 /// Of each account the last recommendation in the topic is the one that the

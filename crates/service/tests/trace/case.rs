@@ -27,6 +27,13 @@ fn replayed(folder: &Folder) -> BTreeMap<String, BTreeMap<String, String>> {
     rows.map(|row| row.expect("a row")).map(|row| (row["case"].clone(), row)).collect()
 }
 
+/// The books of cases day by day as `replay` wrote them.
+fn history(folder: &Folder) -> Vec<BTreeMap<String, String>> {
+    let table = folder.read("out/ledger_history.csv");
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    reader.deserialize().map(|row| row.expect("a row")).collect()
+}
+
 /// The books of the case as the oracle keeps them.
 fn oracle_books(known: &Known, case: &Case) -> Totals {
     let mut oracle = Oracle::new(Policy::Haircut, case, &known.labels, &known.opening);
@@ -67,6 +74,13 @@ fn agrees(known: &Known) -> u128 {
         let wallets = shown["wallets"].as_array().expect("wallets");
         let in_wallets: u128 = wallets.iter().map(|wallet| units(&wallet["tainted"])).sum();
         assert_eq!(in_wallets, units(&books["held"]) + units(&books["frozen"]), "{}", case.id);
+        let days = shown["days"].as_array().expect("days");
+        assert_eq!(days.last().expect("a day")["ledger"], *books, "{}", case.id);
+        let row = &replayed[&case.id];
+        let is_last = |history: &BTreeMap<String, String>| {
+            row.iter().all(|(column, value)| history[column] == *value)
+        };
+        assert!(history(&folder).iter().any(is_last), "{}: {row:?}", case.id);
         at_services += expected.values().sum::<u128>();
     }
     at_services

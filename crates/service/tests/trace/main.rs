@@ -3,6 +3,7 @@
 
 mod ask;
 mod case;
+mod change;
 mod common;
 mod export;
 mod packet;

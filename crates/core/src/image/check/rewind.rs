@@ -281,6 +281,9 @@ impl<'a> Rewind<'a> {
         end: u32,
         added: &mut Added,
     ) -> Result<(), RestoreError> {
+        for ledger in &entry.ledgers {
+            sums::totals(&ledger.totals)?;
+        }
         for was in &entry.lanes {
             sums::totals(&was.totals)?;
             let at = self.lane(was.lane)?;

@@ -10,6 +10,7 @@ use flow_codec::wire::share_ppm;
 use flow_codec::{address, wire};
 use flow_core::{Case, Chain, EngineConfig, Past, Policy, Source, Trace};
 
+use super::bookings::Booking;
 use super::document::{Document, Text, figures, words};
 use super::inputs::Input;
 use super::standing::{Advice, Standing, standing};
@@ -34,6 +35,8 @@ pub struct Frame {
     pub trails: usize,
     /// So many trails to each.
     pub k: usize,
+    /// What was booked by hand, of whatever case.
+    pub bookings: Vec<Booking>,
     /// What the figures rest on.
     pub inputs: Vec<Input>,
     /// The command that gives the same again.
@@ -68,6 +71,7 @@ pub fn report(
     report.summary()?;
     report.sources()?;
     report.money();
+    report.booked()?;
     report.wallets();
     report.freezing()?;
     report.trails()?;

@@ -59,6 +59,37 @@ impl Report<'_> {
         self.document.table(&columns(&names), rows);
     }
 
+    /// What people booked by hand; nothing if they booked nothing.
+    pub(super) fn booked(&mut self) -> anyhow::Result<()> {
+        let (unit, case) = (self.frame.unit, &self.case().id);
+        let mut rows: Vec<Vec<Text>> = Vec::new();
+        for booking in self.frame.bookings.iter().filter(|booking| booking.case == *case) {
+            rows.push(vec![
+                Text::plain(&booking.date),
+                Text::plain(&booking.chain),
+                booking.kind.name().into(),
+                unit.of(booking.units()?).into(),
+                Text::plain(&booking.reference),
+                Text::plain(&booking.note),
+            ]);
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.document.chapter("What was booked by hand");
+        let amount = match unit {
+            Unit::Usdt => "amount (USDT):",
+            Unit::Base => "amount (base units):",
+        };
+        let names = ["date", "chain", "kind", amount, "reference", "note"];
+        self.document.table(&columns(&names), rows);
+        self.document.say(
+            "These are statements of people, each with its document. They stand beside the traced \
+             ledger, which does not rest on them.",
+        );
+        Ok(())
+    }
+
     /// The heading of a column of tainted units.
     const fn tainted_column(&self) -> &'static str {
         match self.frame.unit {

@@ -14,7 +14,8 @@ use crate::kafka::{self, Grant};
 pub(super) fn check(config: &Config, patience: Duration, findings: &mut Findings) {
     let output = &config.output;
     let known = [&config.knowledge.cases_topic, &config.knowledge.labels_topic];
-    let own = [&output.alerts_topic, &output.freezes_topic, &output.audit_topic];
+    let own =
+        [&output.alerts_topic, &output.freezes_topic, &output.ledgers_topic, &output.audit_topic];
     let read = known.into_iter().flatten().chain(own);
     for topic in read {
         let check = format!("right to read {topic}");

@@ -92,6 +92,7 @@ pub(super) fn expected(config: &Config, partitions: i32, inputs: bool) -> Vec<Ex
     let mut topics = vec![
         output(&config.output.alerts_topic, "alerts", forever()),
         output(&config.output.freezes_topic, "freezes", compact()),
+        output(&config.output.ledgers_topic, "case ledgers", compact()),
         output(&config.output.deadletter_topic, "dead letters", month),
         single(&config.output.audit_topic, "audit", forever()),
         owners,
@@ -123,15 +124,15 @@ mod tests {
         let names = |inputs| {
             expected(&config(), 4, inputs).into_iter().map(|topic| topic.name).collect::<Vec<_>>()
         };
-        assert_eq!(names(false).len(), 7);
-        assert_eq!(names(true)[7..], ["contractevent", "block"]);
+        assert_eq!(names(false).len(), 8);
+        assert_eq!(names(true)[8..], ["contractevent", "block"]);
     }
 
     #[test]
     fn order_outweighs_partitions() {
         let topics = expected(&config(), 4, true);
         let partitions: Vec<i32> = topics.iter().map(|topic| topic.partitions).collect();
-        assert_eq!(partitions, [4, 4, 4, 1, 2, 1, 1, 1, 1]);
+        assert_eq!(partitions, [4, 4, 4, 4, 1, 2, 1, 1, 1, 1]);
     }
 
     #[test]
@@ -141,7 +142,7 @@ mod tests {
         let found = Found { partitions: 2, replication: 1, settings };
         assert_eq!(topics[1].differences(&found), ["cleanup.policy is delete, should be compact"]);
         assert_eq!(
-            topics[7].differences(&found),
+            topics[8].differences(&found),
             [
                 "retention.ms is unset, should be -1",
                 "2 partitions: records may be read out of order"
@@ -149,12 +150,12 @@ mod tests {
         );
         let settings = BTreeMap::from([("retention.ms".to_owned(), "604800000".to_owned())]);
         let found = Found { partitions: 1, replication: 1, settings };
-        assert_eq!(topics[7].differences(&found), ["retention.ms is 604800000, should be -1"]);
+        assert_eq!(topics[8].differences(&found), ["retention.ms is 604800000, should be -1"]);
         assert_eq!(
-            topics[4].differences(&found),
+            topics[5].differences(&found),
             ["1 partitions, should be 2: one for each chain"]
         );
         let found = Found { partitions: 2, ..found };
-        assert_eq!(topics[4].differences(&found), [""; 0]);
+        assert_eq!(topics[5].differences(&found), [""; 0]);
     }
 }

@@ -21,6 +21,7 @@ impl Checks<'_> {
             freeze_min_units: self.number("engine.freeze_min_units"),
             freeze_rest_ms: self.number("engine.freeze_rest_seconds").saturating_mul(1000),
             freeze_update_ms: self.number("engine.freeze_update_seconds").saturating_mul(1000),
+            ledger_update_ms: self.number("engine.ledger_update_seconds").saturating_mul(1000),
             freeze_lag_ms: Chain::ALL.map(|chain| {
                 let key = format!("engine.freeze_lag_seconds.{chain}");
                 self.number(&key).saturating_mul(1000)

@@ -75,6 +75,7 @@ impl Checks<'_> {
             alerts_topic: self.topic("output.alerts_topic"),
             freezes_topic: self.topic("output.freezes_topic"),
             deadletter_topic: self.topic("output.deadletter_topic"),
+            ledgers_topic: self.topic("output.ledgers_topic"),
             audit_topic: self.topic("output.audit_topic"),
             owners_topic: self.topic("output.owners_topic"),
         }
@@ -115,6 +116,7 @@ impl Checks<'_> {
             ("output.alerts_topic", Some(output.alerts_topic.as_str())),
             ("output.freezes_topic", Some(output.freezes_topic.as_str())),
             ("output.deadletter_topic", Some(output.deadletter_topic.as_str())),
+            ("output.ledgers_topic", Some(output.ledgers_topic.as_str())),
             ("output.audit_topic", Some(output.audit_topic.as_str())),
             ("output.owners_topic", Some(output.owners_topic.as_str())),
         ]

@@ -4,10 +4,11 @@ use flow_core::{AlertId, AlertStatus, Chain};
 use serde::{Deserialize, Serialize};
 
 use super::freezes::{self, Freezes};
+use super::ledgers::{self, Ledgers};
 use super::{Published, Standing};
 use crate::audit;
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The bytes of a checkpoint are not of this kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +29,7 @@ pub(in crate::follow) enum PublishedError {
 pub(in crate::follow) struct PublishedImage {
     alerts: Vec<(AlertId, Standing)>,
     freezes: Vec<freezes::Row>,
+    ledgers: (Vec<ledgers::Row>, Vec<Vec<u8>>),
     trail: audit::Row,
 }
 
@@ -39,6 +41,8 @@ struct Plain {
     version: u32,
     alerts: Vec<Row>,
     freezes: Vec<freezes::Row>,
+    /// Rows, and the newest record of each case.
+    ledgers: (Vec<ledgers::Row>, Vec<Vec<u8>>),
     trail: audit::Row,
 }
 
@@ -57,6 +61,7 @@ impl PublishedImage {
             version: VERSION,
             alerts,
             freezes: self.freezes,
+            ledgers: self.ledgers,
             trail: self.trail,
         })
     }
@@ -68,6 +73,7 @@ impl Published {
         PublishedImage {
             alerts: self.alerts.iter().map(|(id, told)| (*id, *told)).collect(),
             freezes: self.freezes.rows(),
+            ledgers: self.ledgers.rows(),
             trail: self.trail.row(),
         }
     }
@@ -85,6 +91,7 @@ impl Published {
         let plain: Plain = postcard::from_bytes(bytes).map_err(PublishedError::Malformed)?;
         let mut published = Published::nothing(chain);
         published.freezes = Freezes::restore(plain.freezes);
+        published.ledgers = Ledgers::restore(plain.ledgers.0, &plain.ledgers.1);
         published.trail = audit::Trail::restore(chain, plain.trail);
         published.alerts.reserve(plain.alerts.len());
         for (id, revision, rank) in plain.alerts {

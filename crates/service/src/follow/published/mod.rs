@@ -15,14 +15,17 @@
 
 mod freezes;
 mod image;
+mod ledgers;
 mod owed;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
-use flow_codec::wire::AlertRecord;
+use flow_codec::wire::{AlertRecord, LedgerRecord};
 use flow_codec::{address, wire};
-use flow_core::{AccountKey, Alert, AlertId, AlertStatus, Chain, FreezeRecommendation, Rule};
+use flow_core::{
+    AccountKey, Alert, AlertId, AlertStatus, CaseLedger, Chain, FreezeRecommendation, Rule,
+};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::Deserialize;
@@ -30,6 +33,7 @@ use serde::Deserialize;
 use super::log::{Stream, Told};
 use crate::audit::Trail;
 use freezes::Freezes;
+use ledgers::Ledgers;
 
 pub(super) use freezes::Correction;
 pub(super) use image::PublishedImage;
@@ -44,6 +48,8 @@ pub(super) struct Published {
     untold: BTreeMap<AlertId, Untold>,
     /// Of accounts: what stands and what is owed.
     freezes: Freezes,
+    /// Of cases: what stands and what is owed.
+    ledgers: Ledgers,
     /// The audit trail of the chain.
     pub(super) trail: Trail,
     /// The newest block of which anything stands.
@@ -105,6 +111,7 @@ impl Published {
             alerts: HashMap::default(),
             untold: BTreeMap::new(),
             freezes: Freezes::default(),
+            ledgers: Ledgers::default(),
             trail: Trail::new(chain),
             newest: 0,
             rebuilt: false,
@@ -117,6 +124,7 @@ impl Published {
         let Some(id) = told.id else { return };
         match told.stream {
             Stream::Alerts => self.note_alert(id, told.value),
+            Stream::Ledgers => self.ledgers.note(self.chain, told.value),
             Stream::Audit => self.trail.note(told.value),
             Stream::Freezes => {
                 let of = parse_freeze_id(id).filter(|(account, _)| account.chain == self.chain);
@@ -247,6 +255,26 @@ impl Published {
     /// revisions.
     pub(super) fn settle_freezes(&mut self) -> Vec<FreezeRecommendation> {
         self.freezes.settle()
+    }
+
+    /// The ledger as a record, if it is to be published.
+    pub(super) fn admit_ledger(&mut self, ledger: &CaseLedger) -> Option<LedgerRecord> {
+        self.ledgers.admit(ledger)
+    }
+
+    /// The engine told where the money of a case was.
+    pub(super) fn owe_ledger(&mut self, ledger: CaseLedger) {
+        self.ledgers.owe(ledger);
+    }
+
+    /// Ledgers that are owed, to be published.
+    pub(super) fn settle_ledgers(&mut self) -> Vec<LedgerRecord> {
+        self.ledgers.settle()
+    }
+
+    /// The last records of cases that are not open any more, to be published.
+    pub(super) fn close_ledgers(&mut self, is_open: impl Fn(&str) -> bool) -> Vec<LedgerRecord> {
+        self.ledgers.close(is_open)
     }
 }
 

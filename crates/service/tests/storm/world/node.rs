@@ -16,8 +16,9 @@ use super::town::Town;
 /// The number of the first block.
 pub(crate) const FIRST: u64 = 1_000;
 
-/// Block time of the first block, in Unix milliseconds.
-const START_MS: u64 = 1_767_225_600_000;
+/// Block time of the first block, in Unix milliseconds: half a minute before a day
+/// ends.
+const START_MS: u64 = 1_767_225_570_000;
 
 const BLOCK_MS: u64 = 3_000;
 
