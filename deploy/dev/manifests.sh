@@ -60,15 +60,25 @@ containers() {
   "$home/python/bin/check-jsonschema" --quiet --builtin-schema vendor.compose-spec "$repo/deploy/compose.yaml"
 }
 
+# counted OVERLAY PATTERN COUNT: fails unless so many lines of what was built are like that.
+counted() {
+  local found
+  found=$(grep -c -- "$2" "$home/built.yaml" || true)
+  [[ $found -eq $3 ]] || { say "$1: $found lines are like $2, not $3"; return 1; }
+}
+
 kubernetes() {
   local overlay said
   for overlay in "$repo"/deploy/kubernetes/overlays/*/; do
     "$home/kustomize" build "$overlay" >"$home/built.yaml"
     said=$("$home/python/bin/kubernetes-validate" --strict "$home/built.yaml" 2>&1) || { say "$said"; return 1; }
     # Resources of Strimzi and of the Prometheus operator have no schema here, so they are counted.
-    [[ $(grep -c '^kind: KafkaTopic' "$home/built.yaml") -eq 9 && $(grep -c '^kind: KafkaUser' "$home/built.yaml") -eq 5 ]]
+    counted "$overlay" '^kind: KafkaTopic' 10
+    counted "$overlay" '^kind: KafkaUser' 5
     # The topic itself, the service, and the freeze desk: nobody else may read recommendations.
-    [[ $(grep -c '^ *name: usdt.flow.freeze-recommendations.v1$' "$home/built.yaml") -eq 3 ]]
+    counted "$overlay" '^ *name: usdt.flow.freeze-recommendations.v1$' 3
+    # Ledgers of cases are as confidential.
+    counted "$overlay" '^ *name: usdt.flow.case-ledgers.v1$' 3
   done
 }
 

@@ -93,7 +93,9 @@ fn holding(record: &Value) -> Value {
     record
 }
 
-fn freezes(plan: &Plan, truth: &Truth, topic: &OutputTopic) -> Verdict {
+/// The last record of each key, after revisions that rise by one and each tell
+/// something else.
+fn last_of_each(topic: &OutputTopic) -> Result<BTreeMap<String, Value>, String> {
     let mut last: BTreeMap<String, Value> = BTreeMap::new();
     for written in topic.visible() {
         let record = parsed(&written.value);
@@ -105,6 +107,11 @@ fn freezes(plan: &Plan, truth: &Truth, topic: &OutputTopic) -> Verdict {
         demand!(is_news, "told twice: {record}");
         last.insert(key, record);
     }
+    Ok(last)
+}
+
+fn freezes(plan: &Plan, truth: &Truth, topic: &OutputTopic) -> Verdict {
+    let mut last = last_of_each(topic)?;
     if plan.world.timeline.is_late {
         return Ok(());
     }
@@ -122,18 +129,11 @@ fn freezes(plan: &Plan, truth: &Truth, topic: &OutputTopic) -> Verdict {
 /// that made it due is final, or with what it told later: sources may call more
 /// blocks final.
 fn ledgers(plan: &Plan, truth: &Truth, topic: &OutputTopic) -> Verdict {
-    let mut last: BTreeMap<String, Value> = BTreeMap::new();
     for written in topic.visible() {
         let record = parsed(&written.value);
-        let key = written.key.clone().unwrap_or_default();
-        let before = last.get(&key).and_then(|before| before["revision"].as_u64()).unwrap_or(0);
-        let is_next = record["revision"] == before + 1;
-        demand!(is_next, "revision {} after {before}: {record}", record["revision"]);
-        let is_news = last.get(&key).is_none_or(|before| content(before) != content(&record));
-        demand!(is_news, "told twice: {record}");
         demand!(is_balanced(&record), "it does not add up: {record}");
-        last.insert(key, record);
     }
+    let mut last = last_of_each(topic)?;
     closed(truth, &last)?;
     if plan.world.timeline.is_late {
         return Ok(());
