@@ -224,7 +224,7 @@ fn the_doctor(broker: &SecureBroker, service: &mut Service<'_>) {
     assert!(!table.contains("FAILED"), "{table}");
     let granted =
         table.lines().filter(|line| line.contains("right to") && line.contains("granted"));
-    assert_eq!(granted.count(), 11, "{table}");
+    assert_eq!(granted.count(), 13, "{table}");
 
     service.secure(&broker.at("secure"), &broker.ca(), "reader", "reader-secret");
     let (status, table) = doctor(service, "reader");
