@@ -25,7 +25,8 @@ pub(super) fn sort(entries: &mut Vec<u64>, spare: &mut Vec<u64>, bits: Range<u32
 }
 
 fn pass(from: &[u64], into: &mut [u64], shift: u32, digit_bits: u32) {
-    let digit = |entry: u64| (entry >> shift) as usize & ((1 << digit_bits) - 1);
+    let digit =
+        |entry: u64| usize::from((entry >> shift & 0xffff) as u16) & ((1 << digit_bits) - 1);
     let mut places = vec![0; 1 << digit_bits];
     for entry in from {
         places[digit(*entry)] += 1;
