@@ -240,7 +240,7 @@ fn topics_are_created_once_and_described() {
         let output = run(&[&arguments[..], more].concat());
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(rows.len(), 7);
+        assert_eq!(rows.len(), 8);
         rows
     };
     let all =
@@ -254,9 +254,12 @@ fn topics_are_created_once_and_described() {
     assert!(rows.iter().all(|row| row["differences"].as_array().unwrap().is_empty()), "{rows:#?}");
     let policies: Vec<&str> =
         rows.iter().map(|row| row["cleanup_policy"].as_str().unwrap()).collect();
-    assert_eq!(policies, ["delete", "compact", "delete", "delete", "delete", "compact", "compact"]);
+    assert_eq!(
+        policies,
+        ["delete", "compact", "compact", "delete", "delete", "delete", "compact", "compact"]
+    );
     let partitions: Vec<u64> = rows.iter().map(|row| row["partitions"].as_u64().unwrap()).collect();
-    assert_eq!(partitions, [3, 3, 3, 1, 2, 1, 1]);
+    assert_eq!(partitions, [3, 3, 3, 3, 1, 2, 1, 1]);
 }
 
 #[test]
