@@ -72,14 +72,13 @@ def output(*command):
     return done.stdout
 
 
-def bench_binary(name):
-    messages = output("cargo", "bench", "--locked", "-p", "flow-benches", "--bench", name,
-                      "--no-run", "--message-format=json")
-    for line in messages.splitlines():
+def built(name, *command):
+    """The executable of that name, which cargo builds by this command."""
+    for line in output("cargo", *command, "--locked", "-p", "flow-benches", "--message-format=json").splitlines():
         message = json.loads(line)
         if message.get("executable") and message["target"]["name"] == name:
             return message["executable"]
-    sys.exit(f"cargo names no executable of the bench {name}")
+    sys.exit(f"cargo names no executable {name}")
 
 
 def nanoseconds(binary, name):
@@ -155,16 +154,6 @@ def by_stage(binary, sampled):
     return found
 
 
-def example_binary(name):
-    messages = output("cargo", "build", "--release", "--locked", "-p", "flow-benches", "--example", name,
-                      "--message-format=json")
-    for line in messages.splitlines():
-        message = json.loads(line)
-        if message.get("executable") and message["target"]["name"] == name:
-            return message["executable"]
-    sys.exit(f"cargo names no executable of the example {name}")
-
-
 def simulated(binary, row, transfers, data):
     """Address in the binary, or None, and counts of every instruction that ran below Engine::apply."""
     done = subprocess.run(
@@ -191,7 +180,7 @@ def simulated(binary, row, transfers, data):
 
 
 def simulate(row, transfers, binary):
-    binary = str(pathlib.Path(binary or example_binary("stream")).resolve())
+    binary = str(pathlib.Path(binary or built("stream", "build", "--release", "--example", "stream")).resolve())
     with tempfile.TemporaryDirectory() as folder:
         counted = list(simulated(binary, row, transfers, f"{folder}/callgrind.out"))
     files = sources(binary, {address for address, _ in counted if address is not None})
@@ -222,7 +211,7 @@ def main():
     asked = asked.parse_args()
     if asked.simulate:
         return simulate(asked.simulate, asked.transfers, asked.binary)
-    binary = str(pathlib.Path(asked.binary or bench_binary(asked.bench)).resolve())
+    binary = str(pathlib.Path(asked.binary or built(asked.bench, "bench", "--bench", asked.bench, "--no-run")).resolve())
     name = asked.filter if asked.filter.startswith(asked.bench) else f"{asked.bench}/{asked.filter}"
     each = nanoseconds(binary, name)
     events = [event for event in COUNTED if is_counted(event[0])]

@@ -25,6 +25,8 @@ pub(crate) struct TransferId(pub(crate) u32);
 /// Rank of a block among all blocks applied, of whatever chain.
 pub(crate) type BlockIx = u32;
 
+pub(crate) const DAY_MS: u64 = 86_400_000;
+
 /// The index of a log whose source does not number logs.
 pub(crate) const NO_LOG_INDEX: u32 = u32::MAX;
 
@@ -37,6 +39,13 @@ pub(crate) struct BlockMeta {
     pub(crate) timestamp_ms: u64,
     /// Whether it held an event of the ledger, so that sources become active.
     pub(crate) has_events: bool,
+}
+
+impl BlockMeta {
+    /// The UTC day of its time, counted from that of 1970-01-01 on.
+    pub(crate) const fn day(&self) -> u64 {
+        self.timestamp_ms / DAY_MS
+    }
 }
 
 /// What a debit met: the account's balance just before it, and what had to be

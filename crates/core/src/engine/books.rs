@@ -8,11 +8,9 @@
 //! day those told last are the books at its end.
 
 use super::Engine;
-use crate::movement::BlockMeta;
+use crate::movement::{BlockMeta, DAY_MS};
 use crate::trace::{Lane, LaneIx};
 use crate::{CaseLedger, CaseTotals, Chain, Effect};
-
-const DAY_MS: u64 = 86_400_000;
 
 impl Engine {
     /// Tells the books that changed before that block, if it lies in another
@@ -24,8 +22,8 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         let stretch = |block: &BlockMeta| {
-            let (day, time) = (block.timestamp_ms / DAY_MS, block.timestamp_ms % DAY_MS);
-            (day, time / self.config.ledger_update_ms.max(1))
+            let time = block.timestamp_ms % DAY_MS;
+            (block.day(), time / self.config.ledger_update_ms.max(1))
         };
         if before.is_some_and(|before| stretch(before) != stretch(block)) {
             self.tell_books(block.chain, effects);

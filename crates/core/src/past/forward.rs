@@ -12,9 +12,7 @@ use crate::history::HistoryError;
 use crate::late::{Walk, Watch};
 use crate::movement::{AccountId, BlockMeta, Movement, Transfer};
 use crate::trace::{Outcome, Tracer, World};
-use crate::{Amount, Case, CaseLedger, CaseTotals, EngineConfig, Policy, Source};
-
-const DAY_MS: u64 = 86_400_000;
+use crate::{Amount, Case, CaseLedger, CaseTotals, Chain, EngineConfig, Policy, Source};
 
 /// A transfer that carried tainted units, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,27 +158,32 @@ struct Recorder {
     case: String,
     /// The block seen last.
     last: Option<BlockMeta>,
+    /// Chain and day of the newest entry of the books.
+    noted: Option<(Chain, u64)>,
 }
 
 impl Recorder {
     fn new(case: &str, policy: Policy) -> Recorder {
         let trace = Trace { policy, ..Trace::default() };
-        Recorder { trace, case: case.to_owned(), last: None }
+        Recorder { trace, case: case.to_owned(), last: None, noted: None }
     }
 
     /// Notes the books if they changed: one entry is left for each day.
     fn note(&mut self, totals: &CaseTotals, block: &BlockMeta) {
-        let days = &mut self.trace.days;
-        let known = days.last().map(|day| &day.totals);
+        let newest = self.trace.days.last_mut();
+        let known = newest.as_ref().map(|day| &day.totals);
         if known.map_or(*totals == CaseTotals::default(), |known| known == totals) {
             return;
         }
         let BlockMeta { chain, number, timestamp_ms, .. } = *block;
-        let same_day = |day: &mut CaseLedger| {
-            day.chain == chain && day.timestamp_ms / DAY_MS == timestamp_ms / DAY_MS
-        };
-        days.pop_if(same_day);
-        days.push(CaseLedger {
+        let day = Some((chain, block.day()));
+        if let Some(newest) = newest.filter(|_| self.noted == day) {
+            (newest.block, newest.timestamp_ms) = (number, timestamp_ms);
+            newest.totals.clone_from(totals);
+            return;
+        }
+        self.noted = day;
+        self.trace.days.push(CaseLedger {
             case: self.case.clone(),
             chain,
             block: number,

@@ -8,12 +8,12 @@ use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use super::publisher::Deliveries;
 use super::reader::partitions;
 use super::refusal;
+use super::writer::{self, Answer};
 use crate::config::{Config, KafkaConfig};
 use crate::report::Explain as _;
 
@@ -121,21 +121,11 @@ pub(crate) fn may_write(
         .set("message.max.bytes", (size + 1024 * 1024).to_string())
         .set("message.timeout.ms", patience.as_millis().to_string())
         .set("retries", "0");
-    let producer: BaseProducer<Deliveries> = config.create_with_context(Deliveries::default())?;
     let payload = vec![0; size];
-    let record = BaseRecord::<[u8], [u8]>::to(topic).key(b"doctor").payload(&payload);
-    if let Err((error, _)) = producer.send(record) {
-        return Err(refusal::explained(error, &format!("topic {topic}")));
-    }
-    let began = Instant::now();
-    while producer.in_flight_count() > 0 && began.elapsed() < patience {
-        producer.poll(Duration::from_millis(20));
-    }
-    match producer.context().first_failure() {
-        Some(RDKafkaErrorCode::MessageSizeTooLarge) => Ok(Grant::Granted),
-        Some(code) => Err(refusal::of(code, &format!("topic {topic}"))
-            .unwrap_or_else(|| anyhow::anyhow!("topic {topic}: {code}"))),
-        None => Ok(Grant::Untold("the topic did not answer")),
+    match writer::send(&config, topic, (b"doctor", Some(&payload)), patience)? {
+        Answer::Refused(RDKafkaErrorCode::MessageSizeTooLarge) => Ok(Grant::Granted),
+        Answer::Refused(code) => Err(writer::refused(topic, code)),
+        Answer::Written | Answer::None => Ok(Grant::Untold("the topic did not answer")),
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::hop::{FullHop, totals};
 use super::names;
 use super::table;
-use super::words::usdt;
+use crate::summary::usdt;
 
 /// Tainted units that reached a service on a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Ledger {
         let ranks: Vec<usize> = reached.map(|(rank, _)| rank).collect();
         let mut arrivals = BTreeMap::<_, Arrivals>::new();
         for full in FullHop::all(past, &trace, ranks)? {
-            let day = full.time().chars().take("2023-11-27".len()).collect();
+            let day = wire::day(full.facts.timestamp_ms);
             let entity = full.service.unwrap_or_default();
             let here = arrivals.entry((day, full.facts.chain, entity)).or_default();
             here.transfers += 1;
@@ -86,7 +86,7 @@ impl Ledger {
             writeln!(out, "\nArrivals at services, by day (UTC):")?;
         }
         for ((day, chain, entity), Arrivals { transfers, units }) in &self.arrivals {
-            let units = usdt(i128::try_from(*units).unwrap_or(i128::MAX));
+            let units = usdt(*units);
             let chain = chain.name();
             writeln!(out, "  {day}  {chain:<8}  {units:>26} USDT  {transfers:>6} ×  {entity}")?;
         }
@@ -112,10 +112,8 @@ impl Ledger {
                 ("horizon", books.horizon),
             ];
             let told = parts.iter().filter(|(_, units)| *units > 0);
-            let told = told.map(|(name, units)| {
-                format!("{name} {}", usdt(i128::try_from(*units).unwrap_or(i128::MAX)))
-            });
-            let told: Vec<String> = told.collect();
+            let told: Vec<String> =
+                told.map(|(name, units)| format!("{name} {}", usdt(*units))).collect();
             writeln!(out, "  {day}  {chain:<8}  block {}: {}", ledger.block, told.join(", "))?;
         }
         Ok(())
@@ -205,7 +203,7 @@ pub fn lines(cases: &[(&Case, CaseTotals)]) -> Vec<[String; 9]> {
             books.dust,
             books.horizon,
         ];
-        let mut cells = sums.iter().map(|sum| usdt(i128::try_from(*sum).unwrap_or(i128::MAX)));
+        let mut cells = sums.iter().map(|sum| usdt(*sum));
         lines.push(std::array::from_fn(|column| match column {
             0 => case.id.clone(),
             _ => cells.next().unwrap_or_default(),
