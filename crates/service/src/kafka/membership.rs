@@ -52,18 +52,28 @@ const STOOD_STILL: Duration = Duration::from_secs(10);
 /// How long brokers may take to answer: one that hangs keeps its connections.
 const ANSWER_MS: &str = "10000";
 
+/// The pause between two questions whether any broker answers. librdkafka waits
+/// minutes for some answers, such as that to who joins, and on a connection on
+/// which nothing is asked nothing is missed.
+const ASK_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long the answer may take.
+const ASK_MAX: Duration = Duration::from_secs(5);
+
 /// Tells the followers what the group says, and the metrics whether it speaks.
 #[derive(Debug)]
 struct Group {
     duties: Arc<Duties>,
     failed: Mutex<Option<String>>,
+    /// Whether a broker answered the question that was asked last.
+    answered: AtomicBool,
     brokers_up: Vec<IntGauge>,
 }
 
 impl ClientContext for Group {
     fn stats(&self, statistics: Statistics) {
-        let up = brokers_up(&statistics);
-        self.brokers_up.iter().for_each(|gauge| gauge.set(up));
+        let answered = self.answered.load(Ordering::Relaxed);
+        self.tell_up(if answered { brokers_up(&statistics) } else { 0 });
     }
 }
 
@@ -101,6 +111,10 @@ impl ConsumerContext for Group {
 }
 
 impl Group {
+    fn tell_up(&self, brokers: i64) {
+        self.brokers_up.iter().for_each(|gauge| gauge.set(brokers));
+    }
+
     fn set(&self, list: &TopicPartitionList, own: bool) {
         for element in list.elements() {
             let rank = usize::try_from(element.partition()).ok();
@@ -119,6 +133,8 @@ pub struct Membership<'a> {
     health: Arc<Health>,
     consumer: BaseConsumer<Group>,
     joined: bool,
+    /// When it was asked last whether brokers answer.
+    asked_at: Instant,
     /// When the followers were looked at last.
     looked_at: Instant,
     /// Since when this thread has looked at them without standing still.
@@ -158,6 +174,7 @@ impl<'a> Membership<'a> {
         let group = Group {
             duties: Arc::clone(&duties),
             failed: Mutex::new(None),
+            answered: AtomicBool::new(true),
             brokers_up: config.inputs.iter().map(brokers_up).collect(),
         };
         let consumer: BaseConsumer<Group> =
@@ -170,6 +187,7 @@ impl<'a> Membership<'a> {
             health,
             consumer,
             joined: false,
+            asked_at: now,
             looked_at: now,
             awake_since: now,
         })
@@ -192,6 +210,7 @@ impl<'a> Membership<'a> {
             }
             // One that has joined nothing is told how its connections are.
             self.poll()?;
+            self.ask();
             self.mind_the_stuck()?;
         }
         Ok(())
@@ -229,6 +248,21 @@ impl<'a> Membership<'a> {
         }
         let failed = self.consumer.context().failed.lock().expect("no holder panics").take();
         failed.map_or(Ok(()), |failed| Err(anyhow::anyhow!(failed)))
+    }
+
+    /// Asks now and then whether any broker answers, and tells if none does.
+    fn ask(&mut self) {
+        if self.asked_at.elapsed() < ASK_PAUSE {
+            return;
+        }
+        let topic = self.config.output.owners_topic.as_str();
+        let answered = self.consumer.fetch_metadata(Some(topic), ASK_MAX).is_ok();
+        let group = self.consumer.context();
+        group.answered.store(answered, Ordering::Relaxed);
+        if !answered {
+            group.tell_up(0);
+        }
+        self.asked_at = Instant::now();
     }
 
     /// Whether every follower has come to the head.
