@@ -96,6 +96,7 @@ impl Ledger {
     }
 
     /// Takes units out; what is missing must have come before our first event.
+    #[inline]
     pub(crate) fn debit(&mut self, id: AccountId, amount: Amount) -> Debit {
         let holding = self.holdings.at_mut(id.index());
         let missing = amount.saturating_sub(holding.balance);
@@ -106,6 +107,7 @@ impl Ledger {
     }
 
     /// Puts units in; returns the balance before.
+    #[inline]
     pub(crate) fn credit(&mut self, id: AccountId, amount: Amount) -> Amount {
         let balance = &mut self.holdings.at_mut(id.index()).balance;
         let before = *balance;
@@ -114,6 +116,7 @@ impl Ledger {
     }
 
     /// Whether the credit would exceed 2^64 − 1 units.
+    #[inline]
     pub(crate) fn overflows(&self, id: AccountId, amount: Amount) -> bool {
         self.holding(id).balance.checked_add(amount).is_none()
     }

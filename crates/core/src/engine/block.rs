@@ -1,22 +1,15 @@
 //! A block: its events move units, each case is traced, the desk looks.
 
+use super::locate::{AHEAD, NOBODY};
 use super::{ApplyError, Engine, not_conserved};
 use crate::graph::Edge;
 use crate::journal::{AccountWas, Entry, LaneWas};
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, NO_LOG_INDEX, Transfer};
-use crate::prefetch::prefetch;
 use crate::trace::{Book, LaneIx, Touch, World};
 use crate::{
-    AccountKey, Action, Address, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
+    AccountKey, Action, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
     MultisigAction, MultisigCall, Refusal, RefusedEvent, SubmittedCall, TxHash,
 };
-
-/// Events whose accounts are located together: what is known of them fits into
-/// the nearest cache.
-const AHEAD: usize = 64;
-
-/// In place of an account that an event does not have.
-const NOBODY: AccountId = AccountId(u32::MAX);
 
 /// What the accounts of an event do to each other.
 enum Outcome {
@@ -54,6 +47,9 @@ impl Engine {
                     }
                     Outcome::Refused(reason) => effects.push(refusal(&meta, event, reason)),
                     Outcome::Moved(movement) => {
+                        if self.concerns_no_case(&movement) {
+                            continue;
+                        }
                         self.trace(&movement, mark, &meta, effects)?;
                         touches.append(&mut self.notes.touches);
                         let (sight, desk) = self.sight();
@@ -71,44 +67,6 @@ impl Engine {
         );
         self.recommend(&meta, &touches, effects)?;
         self.end(block)
-    }
-
-    /// Finds the accounts of some events, and gives ids to new ones. What is
-    /// known of accounts lies scattered: so the processor is asked for all of
-    /// it at each step, and waits for many at a time, not for one after another.
-    fn locate(&mut self, chain: Chain, events: &[LedgerEvent]) -> Result<(), ApplyError> {
-        self.sought.clear();
-        self.located.clear();
-        for event in events {
-            for address in event.action.accounts() {
-                let key = AccountKey { chain, address: address.unwrap_or(Address::ZERO) };
-                self.sought.push((self.accounts.ask(key), None));
-            }
-        }
-        for (tag, guess) in &mut self.sought {
-            *guess = self.accounts.guess(*tag);
-            if let Some(id) = *guess {
-                prefetch(&self.ledger.holdings, id.index());
-                self.graph.prefetch(id);
-            }
-        }
-        for (event, sought) in events.iter().zip(self.sought.as_chunks::<2>().0) {
-            let mut ids = [NOBODY; 2];
-            for (side, address) in event.action.accounts().into_iter().enumerate() {
-                let Some(address) = address else { continue };
-                let key = AccountKey { chain, address };
-                let (tag, guess) = sought[side];
-                let id = self.accounts.intern_guessed(key, tag, guess);
-                ids[side] = id.ok_or(ApplyError::Full)?;
-            }
-            self.located.push(ids);
-        }
-        self.ledger.grow(self.accounts.len());
-        for id in self.located.iter().flatten().filter(|id| **id != NOBODY) {
-            self.graph.prefetch_node(*id);
-            self.tracer.taints.prefetch(self.ledger.slot(*id));
-        }
-        Ok(())
     }
 
     /// Gives the block its place.
@@ -269,7 +227,6 @@ impl Engine {
         let (_, id) = self.history.tail.next().ok_or(ApplyError::Full)?;
         let debit = self.ledger.debit(from, amount);
         let to_before = self.ledger.credit(to, amount);
-        self.graph.append(from, to, Edge { id, amount });
         let transfer = Transfer { id, from, to, amount, debit, to_before };
         Ok(Outcome::Moved(Movement::Transfer(transfer)))
     }
@@ -298,6 +255,15 @@ impl Engine {
         })
     }
 
+    /// Whether the movement is one of clean units between accounts that no case
+    /// ever tainted, while nothing else is waited for: most are.
+    #[inline]
+    fn concerns_no_case(&self, movement: &Movement) -> bool {
+        let Movement::Transfer(transfer) = movement else { return false };
+        let tainted = self.ledger.slot(transfer.from) | self.ledger.slot(transfer.to);
+        tainted == 0 && !self.tracer.names_transfers() && !self.desk.follows_units()
+    }
+
     /// Traces a movement and tells what it showed.
     fn trace(
         &mut self,
@@ -316,6 +282,11 @@ impl Engine {
         match self.journal.newest() {
             Some(entry) => entry.arrivals.append(&mut self.notes.arrivals),
             None => self.notes.arrivals.clear(),
+        }
+        if let Movement::Transfer(Transfer { id, from, to, amount, .. }) = *movement
+            && !self.tracer.parcels().is_empty()
+        {
+            self.graph.append(from, to, Edge { id, amount });
         }
         if self.notes.findings.is_empty() {
             return Ok(());

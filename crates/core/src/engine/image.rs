@@ -4,11 +4,9 @@
 use std::sync::Arc;
 
 use super::{Engine, OpenCase};
-use crate::graph::{Edge, TransferGraph};
-use crate::history::{Archive, History, HistoryError};
+use crate::graph::TransferGraph;
+use crate::history::{Archive, History};
 use crate::image::{self, EngineImage, Large, RestoreError, Restored, SegmentRef};
-use crate::movement::{AccountId, TransferId};
-use crate::segment::{CHUNK, Columns};
 use crate::{Alert, AlertId, Case, EngineConfig, Image, Label};
 
 /// Account keys that are copied at once: as many bytes as a page of balances.
@@ -143,7 +141,7 @@ impl Engine {
         let Restored { history, accounts, ledger, labels, tracer, cases, told, slots, .. } =
             restored;
         let mut engine = Engine {
-            graph: graph(&config, &history)?,
+            graph: TransferGraph::of(&config),
             config: Arc::new(config),
             accounts,
             ledger,
@@ -207,32 +205,4 @@ fn segments(history: &History) -> Vec<SegmentRef> {
             SegmentRef { number, bytes, check, image: segment.image() }
         })
         .collect()
-}
-
-/// The graph of the newest transfers, wherever they lie.
-fn graph(config: &EngineConfig, history: &History) -> Result<TransferGraph, HistoryError> {
-    let mut graph = TransferGraph::of(config);
-    let mut columns = Columns::default();
-    let first = history.transfers_len().saturating_sub(config.graph_transfers);
-    for segment in history.segments() {
-        let start = segment.first_transfer() as usize;
-        let skip = first.saturating_sub(start);
-        for chunk in skip / CHUNK as usize..segment.chunk_count() as usize {
-            let chunk = u32::try_from(chunk).expect("at most 256 chunks");
-            segment.chunk(chunk, &mut columns)?;
-            for at in 0..columns.len() {
-                let (id, row) = (TransferId(columns.transfer(at)), columns.row(at));
-                if id.0 as usize >= first {
-                    let edge = Edge { id, amount: row.amount };
-                    graph.append(AccountId(row.from), AccountId(row.to), edge);
-                }
-            }
-        }
-    }
-    let tail = history.tail.transfers();
-    for (transfer, _) in &tail[tail.len().saturating_sub(config.graph_transfers)..] {
-        let edge = Edge { id: transfer.id, amount: transfer.amount };
-        graph.append(transfer.from, transfer.to, edge);
-    }
-    Ok(graph)
 }

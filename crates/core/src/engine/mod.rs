@@ -11,6 +11,7 @@ mod books;
 mod config;
 mod image;
 mod late;
+mod locate;
 mod reorg;
 mod report;
 mod sums;
@@ -23,10 +24,11 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 pub use config::{ApplyError, EngineConfig};
+use locate::Sought;
 pub use report::MemoryStats;
 pub use sums::{DeskSum, Sums, UnitSums};
 
-use crate::accounts::{Accounts, Tag};
+use crate::accounts::Accounts;
 use crate::alert::Sight;
 use crate::freeze::FreezeDesk;
 use crate::graph::TransferGraph;
@@ -104,9 +106,8 @@ pub struct Engine {
     finals: [Option<u64>; 2],
     stats: LedgerStats,
     notes: Notes,
-    /// The accounts of the events at hand: their tags with whom they most likely
-    /// mean, then their ids.
-    sought: Vec<(Tag, Option<AccountId>)>,
+    /// The accounts of the events at hand, and their ids by event.
+    sought: Vec<Sought>,
     located: Vec<[AccountId; 2]>,
     /// An image that was begun and is not whole yet.
     imaging: Option<Box<EngineImage>>,

@@ -82,8 +82,19 @@ impl Taints {
     }
 
     /// Brings near what is in that place.
+    #[inline]
     pub(crate) fn prefetch(&self, slot: u32) {
         prefetch(&self.lists, slot as usize);
+    }
+
+    /// Then the first and the last of the taints there, if they lie elsewhere.
+    #[inline]
+    pub(crate) fn prefetch_spilled(&self, slot: u32) {
+        let list = &self.lists[slot as usize];
+        if list.spilled() {
+            prefetch(list, 0);
+            prefetch(list, list.len() - 1);
+        }
     }
 
     pub(crate) fn of_mut(&mut self, book: &impl Book, account: AccountId) -> &mut [Taint] {
