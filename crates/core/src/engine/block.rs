@@ -4,6 +4,7 @@ use super::locate::{AHEAD, NOBODY};
 use super::{ApplyError, Engine, not_conserved};
 use crate::graph::Edge;
 use crate::journal::{AccountWas, Entry, LaneWas};
+use crate::ledger::Holding;
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, NO_LOG_INDEX, Transfer};
 use crate::trace::{Book, LaneIx, Touch, World};
 use crate::{
@@ -24,6 +25,10 @@ impl Engine {
         block: Block,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
+        let sources = self.tracer.pending[block.chain.index()].len();
+        if !self.tracer.taints.has_room(block.events.len() + sources) {
+            return Err(ApplyError::Full);
+        }
         let (before, is_first) = (self.heads[block.chain.index()], self.heads == [None; 2]);
         let meta = self.begin(&block)?;
         if is_first {
@@ -97,7 +102,7 @@ impl Engine {
             self.note_pending(block);
             self.wake_sources(block.chain, block.number);
         }
-        let accounts = &self.accounts;
+        let accounts = &self.ledger.accounts;
         let here = |account: &mut AccountId| accounts.key(*account).chain == block.chain;
         self.tracer.woken.extract_if(.., here).map(|id| (id, Touch::Woken)).collect()
     }
@@ -143,7 +148,7 @@ impl Engine {
         };
         entry.accounts.push(AccountWas {
             account,
-            holding: *self.ledger.holding(account),
+            holding: self.ledger.holding(account),
             taints: taints.into(),
             runs: taints.iter().filter_map(runs).collect(),
         });
@@ -244,10 +249,11 @@ impl Engine {
     }
 
     fn set_frozen(&mut self, account: AccountId, frozen: bool) -> Outcome {
-        let holding = self.ledger.holding_mut(account);
-        if std::mem::replace(&mut holding.frozen, frozen) == frozen {
+        let holding = self.ledger.holding(account);
+        if holding.frozen == frozen {
             return Outcome::Nothing;
         }
+        self.ledger.set_holding(account, Holding { frozen, ..holding });
         Outcome::Moved(if frozen {
             Movement::Freeze { account }
         } else {
@@ -361,7 +367,7 @@ impl Engine {
             entry.block = block;
         }
         let end = self.journal.first().unwrap_or(self.history.blocks_len());
-        Ok(self.history.seal_due(end, &self.accounts)?)
+        Ok(self.history.seal_due(end, &self.ledger.accounts)?)
     }
 }
 

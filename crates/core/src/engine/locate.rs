@@ -7,7 +7,6 @@
 use super::{ApplyError, Engine};
 use crate::accounts::Tag;
 use crate::movement::AccountId;
-use crate::prefetch::prefetch;
 use crate::trace::Book;
 use crate::{AccountKey, Chain, LedgerEvent};
 
@@ -34,7 +33,8 @@ impl Engine {
         chain: Chain,
         events: &[LedgerEvent],
     ) -> Result<(), ApplyError> {
-        let Engine { accounts, ledger, tracer, graph, sought, located, .. } = self;
+        let Engine { ledger, tracer, graph, sought, located, .. } = self;
+        let accounts = &mut ledger.accounts;
         sought.clear();
         for event in events {
             for address in event.action.accounts().into_iter().flatten() {
@@ -44,14 +44,10 @@ impl Engine {
         }
         for Sought { tag, id, .. } in &mut *sought {
             *id = accounts.guess(*tag);
-            if let Some(id) = *id {
-                prefetch(&ledger.holdings, id.index());
-            }
         }
         for Sought { key, tag, id } in &mut *sought {
             *id = Some(accounts.intern_guessed(*key, *tag, *id).ok_or(ApplyError::Full)?);
         }
-        ledger.grow(accounts.len());
         let mut ids = sought.iter().filter_map(|sought| sought.id);
         located.clear();
         located.extend(events.iter().map(|event| {

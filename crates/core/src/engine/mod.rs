@@ -28,7 +28,6 @@ use locate::Sought;
 pub use report::MemoryStats;
 pub use sums::{DeskSum, Sums, UnitSums};
 
-use crate::accounts::Accounts;
 use crate::alert::Sight;
 use crate::freeze::FreezeDesk;
 use crate::graph::TransferGraph;
@@ -36,7 +35,7 @@ use crate::history::{Archive, History, MemoryArchive};
 use crate::image::EngineImage;
 use crate::journal::Journal;
 use crate::late::LateTrace;
-use crate::ledger::{Ledger, LedgerStats};
+use crate::ledger::{Holding, Ledger, LedgerStats};
 use crate::movement::{AccountId, BlockIx, BlockMeta};
 use crate::trace::{Labels, Lane, LaneIx, Notes, Tracer, World};
 use crate::{AccountKey, AlertId, Amount, Case, Chain, Effect, Event};
@@ -85,7 +84,6 @@ pub(crate) struct Waiting {
 #[derive(Debug, Default)]
 pub struct Engine {
     config: Arc<EngineConfig>,
-    accounts: Accounts,
     ledger: Ledger,
     history: History,
     graph: TransferGraph,
@@ -178,14 +176,13 @@ impl Engine {
     }
 
     fn intern(&mut self, account: AccountKey) -> Result<AccountId, ApplyError> {
-        let id = self.accounts.intern(account).ok_or(ApplyError::Full)?;
-        self.ledger.grow(self.accounts.len());
-        Ok(id)
+        self.ledger.accounts.intern(account).ok_or(ApplyError::Full)
     }
 
     fn see(&mut self, id: AccountId) {
-        if !self.ledger.holding(id).seen {
-            self.ledger.holding_mut(id).seen = true;
+        let holding = self.ledger.holding(id);
+        if !holding.seen {
+            self.ledger.set_holding(id, Holding { seen: true, ..holding });
             self.stats.accounts += 1;
         }
     }
@@ -212,7 +209,7 @@ impl Engine {
     fn sight(&mut self) -> (Sight<'_>, &mut FreezeDesk) {
         let world = World { config: &self.config, labels: &self.labels };
         let sight = Sight {
-            accounts: &self.accounts,
+            accounts: &self.ledger.accounts,
             ledger: &self.ledger,
             tracer: &self.tracer,
             world,

@@ -212,8 +212,8 @@ impl History {
             blocks.get(count).map_or(tail.transfers().len(), |next| next.transfers_before);
         let builder = &mut self.builder;
         builder.begin(tail.first_transfer, tail.first_block, first_account, transfers);
-        for key in &accounts.keys()[self.introduced..] {
-            builder.push_account(*key);
+        for key in accounts.keys_from(self.introduced) {
+            builder.push_account(key);
         }
         for at in 0..count {
             builder.begin_block(convert::block_row(&tail.blocks()[at].meta));

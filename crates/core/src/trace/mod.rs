@@ -23,8 +23,8 @@ pub use lane::CaseTotals;
 pub(crate) use lane::{Arrival, Lane, LaneIx, Node, ROOT, Turn};
 pub(crate) use runs::{Run, Runs};
 pub(crate) use taints::{Book, Taint, TaintList, Taints};
-pub use transfer::Outcome;
 use transfer::Leaving;
+pub use transfer::Outcome;
 pub(crate) use transfer::Parcel;
 
 use lanes::Lanes;
