@@ -102,6 +102,19 @@ fn several_chunks_come_back() {
     }
 }
 
+/// Segments on disk stay readable, and the same past has the same bytes.
+#[test]
+fn the_bytes_of_a_past_never_change() {
+    let told = |past: Past| {
+        let bytes = past.write();
+        (bytes.len(), crc32fast::hash(&bytes))
+    };
+    assert_eq!(told(Past::default()), (144, 1_696_784_233));
+    assert_eq!(told(busy(40)), (103_244, 4_281_999_953));
+    assert_eq!(told(busy(2 * CHUNK + 65)), (590_119, 616_347_170));
+    assert_eq!(told(busy(40 * CHUNK + 1)), (9_769_553, 4_007_550_972));
+}
+
 #[test]
 fn rows_are_found_in_any_order() {
     let past = busy(CHUNK);
