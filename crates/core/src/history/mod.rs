@@ -216,12 +216,9 @@ impl History {
             builder.push_account(key);
         }
         for at in 0..count {
-            builder.begin_block(convert::block_row(&tail.blocks()[at].meta));
-            for (movement, mark) in tail.movements(at) {
-                convert::push(builder, &movement, mark);
-            }
+            convert::push_block(builder, tail, at);
         }
-        let image = self.archive.keep(self.segments.len(), &builder.finish()?)?;
+        let image = self.archive.keep(self.segments.len(), builder.finish()?)?;
         self.add_segment(Segment::open(image)?);
         self.introduced = accounts.len();
         self.tail.forget(count);

@@ -17,7 +17,7 @@ const TRANSFER_BYTES: u64 = 88;
 
 /// Bytes for each transfer of a segment where it is put together: kept from one
 /// segment to the next (docs/performance.md).
-const SEALING_BYTES: u64 = 116;
+const SEALING_BYTES: u64 = 86;
 
 /// What the process takes with an empty state, and its queues when full.
 const BASE_BYTES: u64 = 256 << 20;
