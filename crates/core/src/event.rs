@@ -117,8 +117,8 @@ pub enum Action {
 impl Action {
     /// The accounts whose units or freeze it concerns, the sender first.
     #[inline]
-    pub(crate) const fn accounts(&self) -> [Option<Address>; 2] {
-        match *self {
+    pub(crate) const fn accounts(&self) -> [Option<&Address>; 2] {
+        match self {
             Action::Transfer { from, to, .. } => [Some(from), Some(to)],
             Action::Issue { to, .. } => [None, Some(to)],
             Action::Redeem { from: account, .. }

@@ -1,8 +1,10 @@
-//! The graph that is worked on: the newest transfers, and those on which the
-//! paths of live cases rest. The only user of petgraph.
+//! The graph that is worked on: the newest transfers that carried tainted units,
+//! and those on which the paths of live cases rest. With `past/graph` the only
+//! user of petgraph.
 //!
 //! What always holds: it is bounded by configuration, whatever the length of
-//! the past; what it does not hold is read from the history.
+//! the past, and costs clean transfers nothing; what it does not hold is read
+//! from the history.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -24,7 +26,8 @@ pub(crate) struct Edge {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct TransferGraph {
-    /// The newest transfers, `window` of them at most, and as many before them.
+    /// The newest tainted transfers, `window` of them at most, and as many before
+    /// them.
     newer: DiGraph<AccountId, Edge, u32>,
     older: DiGraph<AccountId, Edge, u32>,
     /// By account: its node in `newer`, if that node is the account's.
@@ -42,8 +45,8 @@ impl Default for TransferGraph {
 }
 
 impl TransferGraph {
-    /// A graph of at least the newest `window` transfers, at most twice as
-    /// many, and of at most `paths_max` transfers of paths.
+    /// A graph of at least the newest `window` tainted transfers, at most twice
+    /// as many, and of at most `paths_max` transfers of paths.
     pub(crate) fn new(window: usize, paths_max: usize) -> TransferGraph {
         TransferGraph {
             newer: DiGraph::default(),
@@ -60,7 +63,7 @@ impl TransferGraph {
         TransferGraph::new(config.graph_transfers, config.graph_transfers.saturating_mul(4))
     }
 
-    /// Appends the newest transfer.
+    /// Appends the newest transfer that carried tainted units.
     pub(crate) fn append(&mut self, from: AccountId, to: AccountId, edge: Edge) {
         if self.window == 0 {
             return;

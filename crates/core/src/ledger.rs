@@ -1,10 +1,10 @@
 //! Balances and freezes of all accounts.
 //!
 //! What always holds: a balance equals the sum of the account's credits and
-//! opening units less its debits; a clean account costs 16 bytes here.
+//! opening units less its debits.
 
+use crate::accounts::{Account, Accounts};
 use crate::movement::{AccountId, Debit};
-use crate::paged::Paged;
 use crate::trace::Book;
 use crate::{AccountKey, Amount};
 
@@ -44,92 +44,91 @@ pub struct LedgerStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Holding {
     pub(crate) balance: Amount,
-    /// Where its taints stand; 0: never tainted.
-    slot: u32,
     pub(crate) frozen: bool,
     /// Named by an event or an opening balance, not only by a case or label.
     pub(crate) seen: bool,
 }
 
-impl Holding {
-    /// Of an account without taints.
-    pub(crate) const fn new(balance: Amount, frozen: bool, seen: bool) -> Holding {
-        Holding { balance, slot: 0, frozen, seen }
-    }
-
-    /// Where the account's taints stand in `Taints`; 0: never tainted.
-    pub(crate) const fn slot(&self) -> u32 {
-        self.slot
-    }
-}
-
-/// Holdings of all accounts, by dense id.
+/// All accounts, and what they hold.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    pub(crate) holdings: Paged<Holding>,
+    pub(crate) accounts: Accounts,
     pub(crate) opening_units: u128,
 }
 
 impl Ledger {
-    /// Of those accounts, by id.
-    pub(crate) fn of(holdings: Vec<Holding>, opening_units: u128) -> Ledger {
-        Ledger { holdings: holdings.into(), opening_units }
+    /// Of those accounts, which hold that much, by id.
+    pub(crate) fn of(
+        mut accounts: Accounts,
+        holdings: impl IntoIterator<Item = Holding>,
+        opening_units: u128,
+    ) -> Ledger {
+        for (account, holding) in accounts.all.all_mut().iter_mut().zip(holdings) {
+            account.set_holding(holding);
+        }
+        Ledger { accounts, opening_units }
     }
 
-    /// Makes room for accounts up to `count`.
-    pub(crate) fn grow(&mut self, count: usize) {
-        self.holdings.grow(count, Holding::default());
+    #[inline]
+    fn account(&self, id: AccountId) -> &Account {
+        &self.accounts.all[id.index()]
     }
 
-    pub(crate) fn holding(&self, id: AccountId) -> &Holding {
-        &self.holdings[id.index()]
+    #[inline]
+    fn account_mut(&mut self, id: AccountId) -> &mut Account {
+        self.accounts.all.at_mut(id.index())
     }
 
-    pub(crate) fn holding_mut(&mut self, id: AccountId) -> &mut Holding {
-        self.holdings.at_mut(id.index())
+    #[inline]
+    pub(crate) fn holding(&self, id: AccountId) -> Holding {
+        self.account(id).holding()
     }
 
-    /// Puts an earlier holding back; the place of its taints stays.
-    pub(crate) fn restore(&mut self, id: AccountId, before: Holding) {
-        let slot = self.holding(id).slot;
-        *self.holding_mut(id) = Holding { slot, ..before };
+    /// Sets what the account holds, such as what it held before; the place of its
+    /// taints stays.
+    pub(crate) fn set_holding(&mut self, id: AccountId, holding: Holding) {
+        self.account_mut(id).set_holding(holding);
     }
 
     /// Takes units out; what is missing must have come before our first event.
+    #[inline]
     pub(crate) fn debit(&mut self, id: AccountId, amount: Amount) -> Debit {
-        let holding = self.holdings.at_mut(id.index());
-        let missing = amount.saturating_sub(holding.balance);
+        let balance = &mut self.account_mut(id).balance;
+        let missing = amount.saturating_sub(*balance);
+        let before = *balance + missing;
+        *balance = before - amount;
         self.opening_units += u128::from(missing);
-        let before = holding.balance + missing;
-        holding.balance = before - amount;
         Debit { before, missing }
     }
 
     /// Puts units in; returns the balance before.
+    #[inline]
     pub(crate) fn credit(&mut self, id: AccountId, amount: Amount) -> Amount {
-        let balance = &mut self.holdings.at_mut(id.index()).balance;
+        let balance = &mut self.account_mut(id).balance;
         let before = *balance;
         *balance += amount;
         before
     }
 
     /// Whether the credit would exceed 2^64 − 1 units.
+    #[inline]
     pub(crate) fn overflows(&self, id: AccountId, amount: Amount) -> bool {
-        self.holding(id).balance.checked_add(amount).is_none()
+        self.account(id).balance.checked_add(amount).is_none()
     }
 }
 
 impl Book for Ledger {
+    #[inline]
     fn slot(&self, account: AccountId) -> u32 {
-        self.holding(account).slot
+        self.account(account).slot()
     }
 
     fn set_slot(&mut self, account: AccountId, slot: u32) {
-        self.holding_mut(account).slot = slot;
+        self.account_mut(account).set_slot(slot);
     }
 
     fn is_frozen(&self, account: AccountId) -> bool {
-        self.holding(account).frozen
+        self.account(account).is_frozen()
     }
 }
 
@@ -138,14 +137,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_clean_account_costs() {
-        assert_eq!(size_of::<Holding>(), 16);
-    }
-
-    #[test]
     fn a_shortfall_is_added_before_the_debit() {
         let mut ledger = Ledger::default();
-        ledger.grow(1);
+        let key = AccountKey { chain: crate::Chain::Tron, address: crate::Address([1; 20]) };
+        assert_eq!(ledger.accounts.intern(key), Some(AccountId(0)));
         assert_eq!(ledger.credit(AccountId(0), 3), 0);
         assert_eq!(ledger.debit(AccountId(0), 2), Debit { before: 3, missing: 0 });
         assert_eq!(ledger.debit(AccountId(0), 5), Debit { before: 5, missing: 4 });

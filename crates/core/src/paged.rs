@@ -120,13 +120,6 @@ impl<T: Clone> Paged<T> {
         self.live.push(item);
     }
 
-    /// Appends items up to that length.
-    pub(crate) fn grow(&mut self, len: usize, item: T) {
-        if self.live.len() < len {
-            self.live.resize(len, item);
-        }
-    }
-
     /// Takes off the items from `len` on.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.save_from(len);
@@ -188,7 +181,6 @@ mod tests {
         Set(usize),
         SetAll,
         Push(usize),
-        Grow(usize),
         Truncate(usize),
         Forget(usize),
         CopyPage,
@@ -200,7 +192,6 @@ mod tests {
             4 => (0..most).prop_map(Change::Set),
             1 => Just(Change::SetAll),
             2 => (0..most).prop_map(Change::Push),
-            1 => (0..2 * most).prop_map(Change::Grow),
             1 => (0..most).prop_map(Change::Truncate),
             1 => (0..most).prop_map(Change::Forget),
             3 => Just(Change::CopyPage),
@@ -212,7 +203,6 @@ mod tests {
             Change::Set(ix) if ix < paged.len() => *paged.at_mut(ix) = stamp,
             Change::SetAll => paged.all_mut().fill(stamp),
             Change::Push(count) => (0..count).for_each(|_| paged.push(stamp)),
-            Change::Grow(len) => paged.grow(len, stamp),
             Change::Truncate(len) => paged.truncate(len),
             Change::Forget(count) => paged.forget(count.min(paged.len())),
             Change::CopyPage => drop(paged.copy_page()),

@@ -26,7 +26,7 @@ fn seeds() -> std::ops::Range<u64> {
 struct Shelf(Arc<Mutex<Vec<Arc<dyn Image>>>>);
 
 impl Archive for Shelf {
-    fn keep(&mut self, _: usize, parts: &[&[u8]]) -> Result<Arc<dyn Image>, ImageError> {
+    fn keep(&mut self, _: usize, parts: &mut [Vec<u8>]) -> Result<Arc<dyn Image>, ImageError> {
         let image: Arc<dyn Image> = Arc::new(parts.concat());
         self.0.lock().expect("nobody panicked").push(Arc::clone(&image));
         Ok(image)

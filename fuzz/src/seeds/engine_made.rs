@@ -71,7 +71,7 @@ fn play(seed: u64, segment_transfers: usize) -> (Vec<Effect>, Vec<Vec<u8>>) {
 struct Keeper(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Archive for Keeper {
-    fn keep(&mut self, _: usize, parts: &[&[u8]]) -> Result<Arc<dyn Image>, ImageError> {
+    fn keep(&mut self, _: usize, parts: &mut [Vec<u8>]) -> Result<Arc<dyn Image>, ImageError> {
         let bytes = parts.concat();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(bytes.clone());
         Ok(Arc::new(bytes))

@@ -3,6 +3,7 @@
 //! What always holds: ids rise in order of first sight and are never taken
 //! back; the index is never iterated, so no order depends on hashing.
 
+mod account;
 mod index;
 
 use std::hash::BuildHasher;
@@ -11,14 +12,17 @@ use foldhash::fast::FixedState;
 
 use crate::AccountKey;
 use crate::movement::AccountId;
+use crate::paged::Paged;
 use crate::prefetch::prefetch;
+pub(crate) use account::{Account, SLOTS_MAX};
 use index::Index;
 pub(crate) use index::Tag;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    keys: Vec<AccountKey>,
+    /// By id.
+    pub(crate) all: Paged<Account>,
     index: Index,
 }
 
@@ -47,15 +51,15 @@ impl Accounts {
         tag: Tag,
         guess: Option<AccountId>,
     ) -> Option<AccountId> {
-        guess.filter(|id| self.keys[id.index()] == key).or_else(|| self.intern_tagged(key, tag))
+        guess.filter(|id| self.key(*id) == key).or_else(|| self.intern_tagged(key, tag))
     }
 
     fn intern_tagged(&mut self, key: AccountKey, tag: Tag) -> Option<AccountId> {
-        if let Some(id) = self.index.find(tag, |id| self.keys[id.index()] == key) {
+        if let Some(id) = self.index.find(tag, |id| self.key(id) == key) {
             return Some(id);
         }
-        let id = AccountId(u32::try_from(self.keys.len()).ok().filter(|id| *id < u32::MAX)?);
-        self.keys.push(key);
+        let id = AccountId(u32::try_from(self.all.len()).ok().filter(|id| *id < u32::MAX)?);
+        self.all.push(Account::new(key));
         self.index.insert(tag, id);
         Some(id)
     }
@@ -65,7 +69,7 @@ impl Accounts {
     pub(crate) fn of(keys: Vec<AccountKey>) -> Option<Accounts> {
         let count = keys.len();
         let mut accounts =
-            Accounts { keys: Vec::with_capacity(count), index: Index::with_capacity(count) };
+            Accounts { all: Vec::with_capacity(count).into(), index: Index::with_capacity(count) };
         for (at, key) in keys.into_iter().enumerate() {
             accounts.intern(key).filter(|id| id.index() == at)?;
         }
@@ -74,7 +78,7 @@ impl Accounts {
 
     /// The account's id, if it was ever named.
     pub(crate) fn find(&self, key: AccountKey) -> Option<AccountId> {
-        self.index.find(tag(key), |id| self.keys[id.index()] == key)
+        self.index.find(tag(key), |id| self.key(id) == key)
     }
 
     /// First step of a look-up in company, when memory is far: asks for where
@@ -86,25 +90,27 @@ impl Accounts {
         tag
     }
 
-    /// Second step: the id that it most likely is, whose key is asked for.
+    /// Second step: the id that it most likely is, and all that is known of that
+    /// account is asked for.
     #[inline]
     pub(crate) fn guess(&self, tag: Tag) -> Option<AccountId> {
         let id = self.index.find(tag, |_| true)?;
-        prefetch(&self.keys, id.index());
+        prefetch(&self.all, id.index());
         Some(id)
     }
 
+    #[inline]
     pub(crate) fn key(&self, id: AccountId) -> AccountKey {
-        self.keys[id.index()]
+        self.all[id.index()].key()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.keys.len()
+        self.all.len()
     }
 
-    /// All keys, by id.
-    pub(crate) fn keys(&self) -> &[AccountKey] {
-        &self.keys
+    /// The keys from that of id `first` on.
+    pub(crate) fn keys_from(&self, first: usize) -> impl Iterator<Item = AccountKey> {
+        self.all[first..].iter().map(Account::key)
     }
 }
 

@@ -1,22 +1,16 @@
 //! A block: its events move units, each case is traced, the desk looks.
 
+use super::locate::{AHEAD, NOBODY};
 use super::{ApplyError, Engine, not_conserved};
 use crate::graph::Edge;
 use crate::journal::{AccountWas, Entry, LaneWas};
+use crate::ledger::Holding;
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, NO_LOG_INDEX, Transfer};
-use crate::prefetch::prefetch;
 use crate::trace::{Book, LaneIx, Touch, World};
 use crate::{
-    AccountKey, Action, Address, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
+    AccountKey, Action, Amount, Block, Chain, Effect, FreezeRecommendation, LedgerEvent,
     MultisigAction, MultisigCall, Refusal, RefusedEvent, SubmittedCall, TxHash,
 };
-
-/// Events whose accounts are located together: what is known of them fits into
-/// the nearest cache.
-const AHEAD: usize = 64;
-
-/// In place of an account that an event does not have.
-const NOBODY: AccountId = AccountId(u32::MAX);
 
 /// What the accounts of an event do to each other.
 enum Outcome {
@@ -31,6 +25,10 @@ impl Engine {
         block: Block,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
+        let sources = self.tracer.pending[block.chain.index()].len();
+        if !self.tracer.taints.has_room(block.events.len() + sources) {
+            return Err(ApplyError::Full);
+        }
         let (before, is_first) = (self.heads[block.chain.index()], self.heads == [None; 2]);
         let meta = self.begin(&block)?;
         if is_first {
@@ -54,6 +52,9 @@ impl Engine {
                     }
                     Outcome::Refused(reason) => effects.push(refusal(&meta, event, reason)),
                     Outcome::Moved(movement) => {
+                        if self.concerns_no_case(&movement) {
+                            continue;
+                        }
                         self.trace(&movement, mark, &meta, effects)?;
                         touches.append(&mut self.notes.touches);
                         let (sight, desk) = self.sight();
@@ -71,44 +72,6 @@ impl Engine {
         );
         self.recommend(&meta, &touches, effects)?;
         self.end(block)
-    }
-
-    /// Finds the accounts of some events, and gives ids to new ones. What is
-    /// known of accounts lies scattered: so the processor is asked for all of
-    /// it at each step, and waits for many at a time, not for one after another.
-    fn locate(&mut self, chain: Chain, events: &[LedgerEvent]) -> Result<(), ApplyError> {
-        self.sought.clear();
-        self.located.clear();
-        for event in events {
-            for address in event.action.accounts() {
-                let key = AccountKey { chain, address: address.unwrap_or(Address::ZERO) };
-                self.sought.push((self.accounts.ask(key), None));
-            }
-        }
-        for (tag, guess) in &mut self.sought {
-            *guess = self.accounts.guess(*tag);
-            if let Some(id) = *guess {
-                prefetch(&self.ledger.holdings, id.index());
-                self.graph.prefetch(id);
-            }
-        }
-        for (event, sought) in events.iter().zip(self.sought.as_chunks::<2>().0) {
-            let mut ids = [NOBODY; 2];
-            for (side, address) in event.action.accounts().into_iter().enumerate() {
-                let Some(address) = address else { continue };
-                let key = AccountKey { chain, address };
-                let (tag, guess) = sought[side];
-                let id = self.accounts.intern_guessed(key, tag, guess);
-                ids[side] = id.ok_or(ApplyError::Full)?;
-            }
-            self.located.push(ids);
-        }
-        self.ledger.grow(self.accounts.len());
-        for id in self.located.iter().flatten().filter(|id| **id != NOBODY) {
-            self.graph.prefetch_node(*id);
-            self.tracer.taints.prefetch(self.ledger.slot(*id));
-        }
-        Ok(())
     }
 
     /// Gives the block its place.
@@ -139,7 +102,7 @@ impl Engine {
             self.note_pending(block);
             self.wake_sources(block.chain, block.number);
         }
-        let accounts = &self.accounts;
+        let accounts = &self.ledger.accounts;
         let here = |account: &mut AccountId| accounts.key(*account).chain == block.chain;
         self.tracer.woken.extract_if(.., here).map(|id| (id, Touch::Woken)).collect()
     }
@@ -185,7 +148,7 @@ impl Engine {
         };
         entry.accounts.push(AccountWas {
             account,
-            holding: *self.ledger.holding(account),
+            holding: self.ledger.holding(account),
             taints: taints.into(),
             runs: taints.iter().filter_map(runs).collect(),
         });
@@ -269,7 +232,6 @@ impl Engine {
         let (_, id) = self.history.tail.next().ok_or(ApplyError::Full)?;
         let debit = self.ledger.debit(from, amount);
         let to_before = self.ledger.credit(to, amount);
-        self.graph.append(from, to, Edge { id, amount });
         let transfer = Transfer { id, from, to, amount, debit, to_before };
         Ok(Outcome::Moved(Movement::Transfer(transfer)))
     }
@@ -287,15 +249,25 @@ impl Engine {
     }
 
     fn set_frozen(&mut self, account: AccountId, frozen: bool) -> Outcome {
-        let holding = self.ledger.holding_mut(account);
-        if std::mem::replace(&mut holding.frozen, frozen) == frozen {
+        let holding = self.ledger.holding(account);
+        if holding.frozen == frozen {
             return Outcome::Nothing;
         }
+        self.ledger.set_holding(account, Holding { frozen, ..holding });
         Outcome::Moved(if frozen {
             Movement::Freeze { account }
         } else {
             Movement::Release { account }
         })
+    }
+
+    /// Whether the movement is one of clean units between accounts that no case
+    /// ever tainted, while nothing else is waited for: most are.
+    #[inline]
+    fn concerns_no_case(&self, movement: &Movement) -> bool {
+        let Movement::Transfer(transfer) = movement else { return false };
+        let tainted = self.ledger.slot(transfer.from) | self.ledger.slot(transfer.to);
+        tainted == 0 && !self.tracer.names_transfers() && !self.desk.follows_units()
     }
 
     /// Traces a movement and tells what it showed.
@@ -316,6 +288,11 @@ impl Engine {
         match self.journal.newest() {
             Some(entry) => entry.arrivals.append(&mut self.notes.arrivals),
             None => self.notes.arrivals.clear(),
+        }
+        if let Movement::Transfer(Transfer { id, from, to, amount, .. }) = *movement
+            && !self.tracer.parcels().is_empty()
+        {
+            self.graph.append(from, to, Edge { id, amount });
         }
         if self.notes.findings.is_empty() {
             return Ok(());
@@ -390,7 +367,7 @@ impl Engine {
             entry.block = block;
         }
         let end = self.journal.first().unwrap_or(self.history.blocks_len());
-        Ok(self.history.seal_due(end, &self.accounts)?)
+        Ok(self.history.seal_due(end, &self.ledger.accounts)?)
     }
 }
 

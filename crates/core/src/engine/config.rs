@@ -39,7 +39,7 @@ pub struct EngineConfig {
     /// 2^20. Memory holds the unsealed ones: between one and two of these, and
     /// those that can still be reverted.
     pub segment_transfers: usize,
-    /// Newest transfers that the graph holds; it may hold twice as many.
+    /// Newest tainted transfers that the graph holds; it may hold twice as many.
     pub graph_transfers: usize,
 }
 
@@ -121,8 +121,12 @@ pub enum ApplyError {
         /// The block.
         block: u64,
     },
-    /// More accounts, transfers or blocks than 32-bit ids can name.
-    #[error("the history is full: it names fewer than 2^32 accounts, transfers and blocks")]
+    /// More accounts, transfers or blocks than 32-bit ids can name, or more
+    /// tainted accounts than 29 bits can.
+    #[error(
+        "the history is full: it names fewer than 2^32 accounts, transfers and blocks, and fewer \
+         than 2^29 accounts that cases taint"
+    )]
     Full,
     /// Opening balances come before the first block, or their sum overflows.
     #[error("opening balance of {0} base units cannot be loaded: {1}")]

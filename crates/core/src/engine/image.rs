@@ -4,15 +4,10 @@
 use std::sync::Arc;
 
 use super::{Engine, OpenCase};
-use crate::graph::{Edge, TransferGraph};
-use crate::history::{Archive, History, HistoryError};
+use crate::graph::TransferGraph;
+use crate::history::{Archive, History};
 use crate::image::{self, EngineImage, Large, RestoreError, Restored, SegmentRef};
-use crate::movement::{AccountId, TransferId};
-use crate::segment::{CHUNK, Columns};
 use crate::{Alert, AlertId, Case, EngineConfig, Image, Label};
-
-/// Account keys that are copied at once: as many bytes as a page of balances.
-const KEYS: usize = 4096;
 
 impl Engine {
     /// Begins an image of the state as it is now, in place of one under way.
@@ -20,7 +15,7 @@ impl Engine {
     /// page by page by [`continue_image`](Self::continue_image), while blocks
     /// go on being applied: whatever a block is about to change is copied first.
     pub fn begin_image(&mut self) {
-        self.ledger.holdings.begin_copy();
+        self.ledger.accounts.all.begin_copy();
         self.tracer.taints.lists.begin_copy();
         let tail = &mut self.history.tail;
         tail.blocks.begin_copy();
@@ -35,7 +30,6 @@ impl Engine {
             config: Arc::clone(&self.config),
             segments: segments(&self.history),
             introduced: self.history.introduced(),
-            accounts: self.accounts.len(),
             large: Large::default(),
             labels: Arc::clone(&self.labels),
             lanes: self.tracer.lanes().map(|(ix, lane)| (ix, lane.clone())).collect(),
@@ -57,18 +51,17 @@ impl Engine {
     pub fn continue_image(&mut self, pages: usize) -> Option<EngineImage> {
         let mut image = self.imaging.take()?;
         for _ in 0..pages {
-            if !self.copy_page(&mut image) {
+            if !self.copy_page() {
                 break;
             }
         }
-        if !self.is_copied(&image) {
+        if !self.is_copied() {
             self.imaging = Some(image);
             return None;
         }
         let tail = &mut self.history.tail;
         image.large = Large {
-            keys: image.large.keys,
-            holdings: self.ledger.holdings.take_copy(),
+            accounts: self.ledger.accounts.all.take_copy(),
             taints: self.tracer.taints.lists.take_copy(),
             blocks: tail.blocks.take_copy(),
             transfers: tail.transfers.take_copy(),
@@ -77,38 +70,28 @@ impl Engine {
         Some(*image)
     }
 
-    fn copy_page(&mut self, image: &mut EngineImage) -> bool {
+    fn copy_page(&mut self) -> bool {
         let tail = &mut self.history.tail;
-        self.ledger.holdings.copy_page()
+        self.ledger.accounts.all.copy_page()
             || self.tracer.taints.lists.copy_page()
             || tail.blocks.copy_page()
             || tail.transfers.copy_page()
             || tail.others.copy_page()
-            || self.copy_keys(image)
     }
 
-    /// Keys never change, so they are copied whenever there is time.
-    fn copy_keys(&self, image: &mut EngineImage) -> bool {
-        let from = image.introduced + image.large.keys.len();
-        let to = image.accounts.min(from + KEYS);
-        image.large.keys.extend_from_slice(&self.accounts.keys()[from..to]);
-        from < to
-    }
-
-    fn is_copied(&self, image: &EngineImage) -> bool {
+    fn is_copied(&self) -> bool {
         let tail = &self.history.tail;
-        self.ledger.holdings.is_copied()
+        self.ledger.accounts.all.is_copied()
             && self.tracer.taints.lists.is_copied()
             && tail.blocks.is_copied()
             && tail.transfers.is_copied()
             && tail.others.is_copied()
-            && image.introduced + image.large.keys.len() == image.accounts
     }
 
     /// Gives up an image that was begun.
     pub fn drop_image(&mut self) {
         self.imaging = None;
-        self.ledger.holdings.drop_copy();
+        self.ledger.accounts.all.drop_copy();
         self.tracer.taints.lists.drop_copy();
         let tail = &mut self.history.tail;
         tail.blocks.drop_copy();
@@ -140,12 +123,10 @@ impl Engine {
     ) -> Result<Engine, RestoreError> {
         let config = config.normal();
         let restored = image::restore(&config, archive, segments, bytes)?;
-        let Restored { history, accounts, ledger, labels, tracer, cases, told, slots, .. } =
-            restored;
+        let Restored { history, ledger, labels, tracer, cases, told, slots, .. } = restored;
         let mut engine = Engine {
-            graph: graph(&config, &history)?,
+            graph: TransferGraph::of(&config),
             config: Arc::new(config),
-            accounts,
             ledger,
             history,
             labels: Arc::new(labels),
@@ -207,32 +188,4 @@ fn segments(history: &History) -> Vec<SegmentRef> {
             SegmentRef { number, bytes, check, image: segment.image() }
         })
         .collect()
-}
-
-/// The graph of the newest transfers, wherever they lie.
-fn graph(config: &EngineConfig, history: &History) -> Result<TransferGraph, HistoryError> {
-    let mut graph = TransferGraph::of(config);
-    let mut columns = Columns::default();
-    let first = history.transfers_len().saturating_sub(config.graph_transfers);
-    for segment in history.segments() {
-        let start = segment.first_transfer() as usize;
-        let skip = first.saturating_sub(start);
-        for chunk in skip / CHUNK as usize..segment.chunk_count() as usize {
-            let chunk = u32::try_from(chunk).expect("at most 256 chunks");
-            segment.chunk(chunk, &mut columns)?;
-            for at in 0..columns.len() {
-                let (id, row) = (TransferId(columns.transfer(at)), columns.row(at));
-                if id.0 as usize >= first {
-                    let edge = Edge { id, amount: row.amount };
-                    graph.append(AccountId(row.from), AccountId(row.to), edge);
-                }
-            }
-        }
-    }
-    let tail = history.tail.transfers();
-    for (transfer, _) in &tail[tail.len().saturating_sub(config.graph_transfers)..] {
-        let edge = Edge { id: transfer.id, amount: transfer.amount };
-        graph.append(transfer.from, transfer.to, edge);
-    }
-    Ok(graph)
 }

@@ -123,7 +123,7 @@ impl Engine {
         Ok(LateTrace {
             case: id.to_owned(),
             number,
-            walk: Walk::new(tracer, self.accounts.len()),
+            walk: Walk::new(tracer, self.ledger.accounts.len()),
             segments: self.history.segments().to_vec(),
             next: 0,
             config: Arc::clone(&self.config),
@@ -219,13 +219,16 @@ impl Engine {
         trace.segments = self.history.segments().to_vec();
         trace.run()?;
         let mut walk = trace.walk;
-        walk.grow(self.accounts.len());
+        walk.grow(self.ledger.accounts.len());
         let world = World { config: &self.config, labels: &self.labels };
         walk.tail(&self.history.tail, world, &mut ());
         walk.settle_sources(|id| Ok::<_, ApplyError>(self.ledger.holding(id).balance))?;
         let old = self.cases.get_mut(&trace.case).map(|case| std::mem::take(&mut case.lanes));
         let mut accounts = self.close_lanes(old.unwrap_or_default());
         let findings = std::mem::take(&mut walk.notes.findings);
+        if !self.tracer.taints.has_room(walk.touched()) {
+            return Err(ApplyError::Full);
+        }
         let lanes = walk.absorb_into(&mut self.tracer, &mut self.ledger);
         for lane in &lanes {
             accounts.extend(touched(self.tracer.lane(*lane)));
@@ -312,7 +315,7 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) -> Result<(), ApplyError> {
         let mut accounts: Vec<(AccountKey, AccountId)> =
-            accounts.into_iter().map(|id| (self.accounts.key(id), id)).collect();
+            accounts.into_iter().map(|id| (self.ledger.accounts.key(id), id)).collect();
         accounts.sort_unstable();
         let mut records = Vec::new();
         for (key, account) in accounts {

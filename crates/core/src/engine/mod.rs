@@ -11,6 +11,7 @@ mod books;
 mod config;
 mod image;
 mod late;
+mod locate;
 mod reorg;
 mod report;
 mod sums;
@@ -23,10 +24,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 pub use config::{ApplyError, EngineConfig};
+use locate::Sought;
 pub use report::MemoryStats;
 pub use sums::{DeskSum, Sums, UnitSums};
 
-use crate::accounts::{Accounts, Tag};
 use crate::alert::Sight;
 use crate::freeze::FreezeDesk;
 use crate::graph::TransferGraph;
@@ -34,7 +35,7 @@ use crate::history::{Archive, History, MemoryArchive};
 use crate::image::EngineImage;
 use crate::journal::Journal;
 use crate::late::LateTrace;
-use crate::ledger::{Ledger, LedgerStats};
+use crate::ledger::{Holding, Ledger, LedgerStats};
 use crate::movement::{AccountId, BlockIx, BlockMeta};
 use crate::trace::{Labels, Lane, LaneIx, Notes, Tracer, World};
 use crate::{AccountKey, AlertId, Amount, Case, Chain, Effect, Event};
@@ -83,7 +84,6 @@ pub(crate) struct Waiting {
 #[derive(Debug, Default)]
 pub struct Engine {
     config: Arc<EngineConfig>,
-    accounts: Accounts,
     ledger: Ledger,
     history: History,
     graph: TransferGraph,
@@ -104,9 +104,8 @@ pub struct Engine {
     finals: [Option<u64>; 2],
     stats: LedgerStats,
     notes: Notes,
-    /// The accounts of the events at hand: their tags with whom they most likely
-    /// mean, then their ids.
-    sought: Vec<(Tag, Option<AccountId>)>,
+    /// The accounts of the events at hand, and their ids by event.
+    sought: Vec<Sought>,
     located: Vec<[AccountId; 2]>,
     /// An image that was begun and is not whole yet.
     imaging: Option<Box<EngineImage>>,
@@ -177,14 +176,13 @@ impl Engine {
     }
 
     fn intern(&mut self, account: AccountKey) -> Result<AccountId, ApplyError> {
-        let id = self.accounts.intern(account).ok_or(ApplyError::Full)?;
-        self.ledger.grow(self.accounts.len());
-        Ok(id)
+        self.ledger.accounts.intern(account).ok_or(ApplyError::Full)
     }
 
     fn see(&mut self, id: AccountId) {
-        if !self.ledger.holding(id).seen {
-            self.ledger.holding_mut(id).seen = true;
+        let holding = self.ledger.holding(id);
+        if !holding.seen {
+            self.ledger.set_holding(id, Holding { seen: true, ..holding });
             self.stats.accounts += 1;
         }
     }
@@ -211,7 +209,7 @@ impl Engine {
     fn sight(&mut self) -> (Sight<'_>, &mut FreezeDesk) {
         let world = World { config: &self.config, labels: &self.labels };
         let sight = Sight {
-            accounts: &self.accounts,
+            accounts: &self.ledger.accounts,
             ledger: &self.ledger,
             tracer: &self.tracer,
             world,

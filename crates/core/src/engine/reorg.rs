@@ -93,7 +93,7 @@ impl Engine {
             }
         }
         for was in entry.accounts.drain(..).rev() {
-            self.ledger.restore(was.account, was.holding);
+            self.ledger.set_holding(was.account, was.holding);
             self.restore_taints(was.account, was.taints, was.runs);
         }
         for was in entry.lanes.drain(..) {
@@ -153,7 +153,7 @@ impl Engine {
     ) {
         for account in accounts {
             let now = || (account, self.desk.known(account));
-            told_before.entry(self.accounts.key(account)).or_insert_with(now);
+            told_before.entry(self.ledger.accounts.key(account)).or_insert_with(now);
         }
     }
 

@@ -30,7 +30,7 @@ impl Engine {
                 let holding = self.ledger.holding(*account);
                 (taint.units > 0 || policy == Policy::Poison).then(|| {
                     let row = AccountRow {
-                        account: self.accounts.key(*account),
+                        account: self.ledger.accounts.key(*account),
                         balance: holding.balance,
                         tainted: taint.units,
                         hops: taint.hops,
@@ -98,12 +98,12 @@ impl Engine {
     /// If the archive does not take it.
     pub fn seal(&mut self) -> Result<(), ApplyError> {
         let end = self.journal.first().unwrap_or(self.history.blocks_len());
-        Ok(self.history.seal_all(end, &self.accounts)?)
+        Ok(self.history.seal_all(end, &self.ledger.accounts)?)
     }
 
     /// Hands the past over, to be asked questions; labels stay set.
     pub fn into_past(self) -> Past {
-        Past::of(self.history, self.accounts, self.labels, Some(self.ledger))
+        Past::of(self.history, self.ledger.accounts, self.labels)
     }
 
     /// The last block of the chain that was applied, and its time in Unix
@@ -116,7 +116,7 @@ impl Engine {
     /// of their chain, in the order of accounts.
     pub fn freeze_ranks(&self) -> Vec<FreezeRank> {
         let world = World { config: &self.config, labels: &self.labels };
-        let ranks = |head| self.desk.ranks(head, &self.accounts, &self.ledger, world);
+        let ranks = |head| self.desk.ranks(head, &self.ledger.accounts, &self.ledger, world);
         self.heads.iter().flatten().flat_map(ranks).collect()
     }
 
@@ -127,7 +127,7 @@ impl Engine {
 
     /// The recommendations of a chain in numbers.
     pub fn desk_totals(&self, chain: Chain) -> DeskTotals {
-        self.desk.totals(chain, &self.accounts)
+        self.desk.totals(chain, &self.ledger.accounts)
     }
 
     /// The recommendation for an account as it stands, as of the head of its
@@ -140,7 +140,7 @@ impl Engine {
         &mut self,
         account: AccountKey,
     ) -> Result<Option<FreezeRecommendation>, ApplyError> {
-        let Some(id) = self.accounts.find(account) else { return Ok(None) };
+        let Some(id) = self.ledger.accounts.find(account) else { return Ok(None) };
         let Some(head) = self.heads[account.chain.index()] else { return Ok(None) };
         let (mut sight, desk) = self.sight();
         Ok(desk.standing(id, &head, &mut sight)?)

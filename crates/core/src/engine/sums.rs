@@ -85,7 +85,7 @@ impl Engine {
             sum.units += record.claimed.iter().map(|(_, units)| u128::from(*units)).sum::<u128>();
             // What a service does with a recommendation, no event tells.
             if record.status.is_unanswered() && record.actor == Actor::Issuer {
-                let chain = self.accounts.key(*account).chain.index();
+                let chain = self.ledger.accounts.key(*account).chain.index();
                 let since = &mut sums.waiting_since_ms[chain];
                 *since =
                     Some(since.map_or(record.raised_ms, |oldest| oldest.min(record.raised_ms)));

@@ -100,7 +100,7 @@ impl Engine {
         }
         effects.extend(ledgers.into_iter().map(|ledger| Effect::Ledger(Box::new(ledger))));
         let end = self.journal.first().unwrap_or(self.history.blocks_len());
-        Ok(self.history.seal_due(end, &self.accounts)?)
+        Ok(self.history.seal_due(end, &self.ledger.accounts)?)
     }
 
     fn told_mut(&mut self, case: &str, id: AlertId) -> Option<&mut Told> {

@@ -8,6 +8,12 @@ use crate::alert::Sight;
 use crate::movement::{AccountId, BlockMeta, Mark, Movement, Transfer};
 
 impl FreezeDesk {
+    /// Whether units are followed that may be clean.
+    #[inline]
+    pub(crate) fn follows_units(&self) -> bool {
+        !self.windows.is_empty()
+    }
+
     /// Follows a movement out of recommended accounts and through windows.
     pub(crate) fn follow(
         &mut self,

@@ -3,8 +3,10 @@
 use crate::movement::{AccountId, BlockMeta, Debit, Mark, Movement, Transfer, TransferId};
 use crate::segment::{BlockRow, OtherAction, Row, SegmentBuilder};
 
+use super::Tail;
+
 /// The block without its count of transfers, which the builder knows.
-pub(super) fn block_row(block: &BlockMeta) -> BlockRow {
+fn block_row(block: &BlockMeta) -> BlockRow {
     let BlockMeta { chain, number, hash, timestamp_ms, has_events } = *block;
     BlockRow { chain, number, hash, timestamp_ms, has_events, transfers: 0 }
 }
@@ -14,32 +16,40 @@ pub(crate) fn block_meta(row: &BlockRow) -> BlockMeta {
     BlockMeta { chain, number, hash, timestamp_ms, has_events }
 }
 
-/// Appends a movement to the block begun last.
-pub(super) fn push(builder: &mut SegmentBuilder, movement: &Movement, mark: Option<&Mark>) {
-    match *movement {
-        Movement::Transfer(transfer) => {
-            let mark = mark.expect("a transfer of the tail has its mark");
-            builder.push_transfer(&row(&transfer, mark), mark.tx);
-        }
-        Movement::Issue { to, amount, before } => {
-            builder.push_other(OtherAction::Issue { to: to.0, amount, before });
-        }
+/// Appends a block by its place in the tail, and all that moved in it.
+pub(super) fn push_block(builder: &mut SegmentBuilder, tail: &Tail, at: usize) {
+    builder.begin_block(block_row(&tail.blocks()[at].meta));
+    let (transfers, others) = tail.parts(at);
+    let mut next = transfers.start;
+    for other in others {
+        push_transfers(builder, &tail.transfers()[next..other.transfers_before]);
+        next = other.transfers_before;
+        push_other(builder, &other.movement);
+    }
+    push_transfers(builder, &tail.transfers()[next..transfers.end]);
+}
+
+fn push_transfers(builder: &mut SegmentBuilder, transfers: &[(Transfer, Mark)]) {
+    let rows = transfers.iter().map(|(transfer, mark)| (row(transfer, mark), &mark.tx));
+    builder.push_transfers(rows);
+}
+
+fn push_other(builder: &mut SegmentBuilder, movement: &Movement) {
+    builder.push_other(match *movement {
+        // The tail keeps them apart.
+        Movement::Transfer(_) => return,
+        Movement::Issue { to, amount, before } => OtherAction::Issue { to: to.0, amount, before },
         Movement::Redeem { from, amount, debit } => {
             let (rest, missing) = (debit.before - amount, debit.missing);
-            builder.push_other(OtherAction::Redeem { from: from.0, amount, rest, missing });
+            OtherAction::Redeem { from: from.0, amount, rest, missing }
         }
         Movement::Destroy { account, amount, debit } => {
             let (rest, missing) = (debit.before - amount, debit.missing);
-            let account = account.0;
-            builder.push_other(OtherAction::Destroy { account, amount, rest, missing });
+            OtherAction::Destroy { account: account.0, amount, rest, missing }
         }
-        Movement::Freeze { account } => {
-            builder.push_other(OtherAction::Freeze { account: account.0 });
-        }
-        Movement::Release { account } => {
-            builder.push_other(OtherAction::Release { account: account.0 });
-        }
-    }
+        Movement::Freeze { account } => OtherAction::Freeze { account: account.0 },
+        Movement::Release { account } => OtherAction::Release { account: account.0 },
+    });
 }
 
 fn row(transfer: &Transfer, mark: &Mark) -> Row {

@@ -212,16 +212,13 @@ impl History {
             blocks.get(count).map_or(tail.transfers().len(), |next| next.transfers_before);
         let builder = &mut self.builder;
         builder.begin(tail.first_transfer, tail.first_block, first_account, transfers);
-        for key in &accounts.keys()[self.introduced..] {
-            builder.push_account(*key);
+        for key in accounts.keys_from(self.introduced) {
+            builder.push_account(key);
         }
         for at in 0..count {
-            builder.begin_block(convert::block_row(&tail.blocks()[at].meta));
-            for (movement, mark) in tail.movements(at) {
-                convert::push(builder, &movement, mark);
-            }
+            convert::push_block(builder, tail, at);
         }
-        let image = self.archive.keep(self.segments.len(), &builder.finish()?)?;
+        let image = self.archive.keep(self.segments.len(), builder.finish()?)?;
         self.add_segment(Segment::open(image)?);
         self.introduced = accounts.len();
         self.tail.forget(count);

@@ -3,6 +3,8 @@
 //! What always holds: block and transfer ids rise without gaps; the newest
 //! blocks can be taken off, the oldest sealed, and the rest keeps its ids.
 
+use std::ops::Range;
+
 use crate::movement::{BlockIx, BlockMeta, Mark, Movement, Transfer, TransferId};
 use crate::paged::Paged;
 
@@ -98,22 +100,29 @@ impl Tail {
         low + blocks[low..high].partition_point(|block| block.transfers_before <= at) - 1
     }
 
+    /// Where the transfers of a block lie, by its place in the tail, and its
+    /// other movements.
+    pub(crate) fn parts(&self, block: usize) -> (Range<usize>, &[Other]) {
+        let here = &self.blocks[block];
+        let next = self.blocks.get(block + 1);
+        let transfers_end = next.map_or(self.transfers.len(), |next| next.transfers_before);
+        let others_end = next.map_or(self.others.len(), |next| next.others_before);
+        (here.transfers_before..transfers_end, &self.others[here.others_before..others_end])
+    }
+
     /// The movements of a block by its place in the tail, in order.
     pub(crate) fn movements(
         &self,
         block: usize,
     ) -> impl Iterator<Item = (Movement, Option<&Mark>)> {
-        let here = &self.blocks[block];
-        let next = self.blocks.get(block + 1);
-        let transfers_end = next.map_or(self.transfers.len(), |next| next.transfers_before);
-        let others_end = next.map_or(self.others.len(), |next| next.others_before);
-        let mut at = here.transfers_before;
-        let mut others = self.others[here.others_before..others_end].iter().peekable();
+        let (transfers, others) = self.parts(block);
+        let (mut at, end) = (transfers.start, transfers.end);
+        let mut others = others.iter().peekable();
         std::iter::from_fn(move || {
             if let Some(other) = others.next_if(|other| other.transfers_before <= at) {
                 return Some((other.movement, None));
             }
-            let (transfer, mark) = self.transfers[..transfers_end].get(at)?;
+            let (transfer, mark) = self.transfers[..end].get(at)?;
             at += 1;
             Some((Movement::Transfer(*transfer), Some(mark)))
         })

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::format::{self, Settings, VERSION};
 use super::{EngineImage, parts};
+use crate::accounts::Account;
 use crate::engine::{OpenCase, ToldAlerts};
 use crate::journal::{AccountWas, Entry, LaneWas};
 use crate::ledger::LedgerStats;
@@ -19,14 +20,17 @@ impl EngineImage {
     /// Appends the bytes. The same state gives the same bytes.
     pub fn encode(&self, into: &mut Vec<u8>) {
         let large = &self.large;
-        into.reserve(ACCOUNT_BYTES * self.accounts + TRANSFER_BYTES * large.transfers.len());
+        into.reserve(ACCOUNT_BYTES * large.accounts.len() + TRANSFER_BYTES * large.transfers.len());
         put(into, &VERSION);
         put(into, &Settings::of(&self.config));
         let segment =
             |named: &super::SegmentRef| format::Segment { bytes: named.bytes, check: named.check };
         put_all(into, self.segments.len(), self.segments.iter().map(segment));
-        put_all(into, large.keys.len(), large.keys.iter());
-        put_all(into, self.accounts, large.holdings.iter().map(format::Holding::from));
+        let accounts = &large.accounts;
+        let new = accounts.iter().skip(self.introduced).map(Account::key);
+        put_all(into, accounts.len() - self.introduced, new);
+        let holdings = accounts.iter().map(|account| format::Holding::from(&account.holding()));
+        put_all(into, accounts.len(), holdings);
         let ranks = Ranks::of(self);
         self.put_taints(&ranks, into);
         self.put_tail(into);
@@ -36,7 +40,7 @@ impl EngineImage {
     fn put_taints(&self, ranks: &Ranks, into: &mut Vec<u8>) {
         let large = &self.large;
         let lists = || {
-            let slots = (0_u32..).zip(large.holdings.iter().map(|holding| holding.slot()));
+            let slots = (0_u32..).zip(large.accounts.iter().map(Account::slot));
             slots.filter(|(_, slot)| *slot != 0).filter_map(|(account, slot)| {
                 let list = large.taints.get(slot as usize)?;
                 (!list.is_empty()).then_some((account, list))

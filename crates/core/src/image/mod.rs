@@ -25,24 +25,24 @@ use std::sync::Arc;
 pub use error::RestoreError;
 pub(crate) use restore::{Restored, restore};
 
+use crate::accounts::Account;
 use crate::engine::{OpenCase, ToldAlerts};
 use crate::freeze::FreezeDesk;
 use crate::history::{HistoryError, TailBlock, TailOther};
 use crate::journal::Journal;
-use crate::ledger::{Holding, LedgerStats};
+use crate::ledger::LedgerStats;
 use crate::movement::{AccountId, BlockMeta, Mark, Transfer};
 use crate::paged::Pages;
 use crate::trace::{Labels, Lane, LaneIx, Pending, TaintList};
-use crate::{AccountKey, EngineConfig, Image, segment};
+use crate::{EngineConfig, Image, segment};
 
 /// The state of an engine as it was when the image was begun.
 #[derive(Debug)]
 pub struct EngineImage {
     pub(crate) config: Arc<EngineConfig>,
     pub(crate) segments: Vec<SegmentRef>,
-    /// Accounts that the segments introduce, and all that there are.
+    /// Accounts that the segments introduce.
     pub(crate) introduced: usize,
-    pub(crate) accounts: usize,
     pub(crate) large: Large,
     pub(crate) labels: Arc<Labels>,
     pub(crate) lanes: Vec<(LaneIx, Lane)>,
@@ -61,9 +61,7 @@ pub struct EngineImage {
 /// What is copied page by page.
 #[derive(Debug, Default)]
 pub(crate) struct Large {
-    /// Of accounts that no segment introduced.
-    pub(crate) keys: Vec<AccountKey>,
-    pub(crate) holdings: Pages<Holding>,
+    pub(crate) accounts: Pages<Account>,
     pub(crate) taints: Pages<TaintList>,
     pub(crate) blocks: Pages<TailBlock>,
     pub(crate) transfers: Pages<(Transfer, Mark)>,

@@ -30,7 +30,7 @@ impl format::Holding {
     }
 
     pub(super) const fn holding(&self) -> Holding {
-        Holding::new(self.balance, self.frozen(), self.seen())
+        Holding { balance: self.balance, frozen: self.frozen(), seen: self.seen() }
     }
 }
 

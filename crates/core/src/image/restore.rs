@@ -21,7 +21,6 @@ use crate::{Block, EngineConfig, Image};
 #[derive(Debug)]
 pub(crate) struct Restored {
     pub(crate) history: History,
-    pub(crate) accounts: Accounts,
     pub(crate) ledger: Ledger,
     pub(crate) labels: Labels,
     pub(crate) tracer: Tracer,
@@ -54,8 +53,8 @@ pub(crate) fn restore(
     let Parts { holdings, taints, tail, rest, .. } = parts;
     put_tail(tail, &mut history);
     let opening_units = rest.sums.opening_units;
-    let holdings = holdings.iter().map(format::Holding::holding).collect();
-    let mut ledger = Ledger::of(holdings, opening_units);
+    let holdings = holdings.iter().map(format::Holding::holding);
+    let mut ledger = Ledger::of(accounts, holdings, opening_units);
     let mut builder =
         Builder { policies: &config.policies, lanes: Vec::new(), groups: 0, traces: 0 };
     let (slots, told) = told(rest.told, &rest.cases);
@@ -68,12 +67,11 @@ pub(crate) fn restore(
         journal: builder.journal(rest.journal, &rest.finals, &history),
         tracer: Tracer::of(builder.lanes, taints, pending, ids(rest.woken)),
         stats: stats(&rest.sums),
-        labels: labels(rest.labels, &accounts),
+        labels: labels(rest.labels, &ledger.accounts),
         heads: rest.heads.map(|head| head.map(|head| head.meta())),
         finals: rest.finals,
         desk: desk(rest.desk),
         history,
-        accounts,
         ledger,
         cases,
         told,

@@ -44,8 +44,7 @@ impl Past {
         if let Some((before, _)) = self.around_in_tail(account, self.end()).first() {
             return Ok(*before);
         }
-        let known = |ledger: &crate::ledger::Ledger| ledger.holding(AccountId(account)).balance;
-        Ok(self.ledger.as_ref().map_or(0, known))
+        Ok(self.accounts.all[account as usize].balance)
     }
 
     /// What every account held before its first movement, where that is
@@ -67,10 +66,10 @@ impl Past {
         for at in 0..tail.blocks().len() {
             tail.movements(at).for_each(|(movement, _)| meet(&movement));
         }
-        let held = self.accounts.keys().iter().zip(0..).zip(first).map(|((key, id), first)| {
-            let idle = || self.ledger.as_ref().map(|l| l.holding(AccountId(id)).balance);
-            (*key, first.or_else(idle).unwrap_or(0))
-        });
+        let accounts = self.accounts.all.iter().zip(first);
+        // What an account holds that never moved is what it held before.
+        let held =
+            accounts.map(|(account, first)| (account.key(), first.unwrap_or(account.balance)));
         Ok(held.filter(|(_, amount)| *amount > 0).collect())
     }
 

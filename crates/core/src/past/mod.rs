@@ -28,7 +28,6 @@ pub use tape::Blocks;
 
 use crate::accounts::Accounts;
 use crate::history::{History, HistoryError, MemoryArchive};
-use crate::ledger::Ledger;
 use crate::movement::AccountId;
 use crate::segment::{Image, Segment};
 use crate::trace::Labels;
@@ -85,10 +84,9 @@ struct End {
 #[derive(Debug)]
 pub struct Past {
     history: History,
+    /// With what they hold, where an engine knew.
     accounts: Accounts,
     labels: Arc<Labels>,
-    /// What accounts hold of which no movement tells; an engine knows.
-    ledger: Option<Ledger>,
 }
 
 impl Past {
@@ -104,16 +102,11 @@ impl Past {
             let what = "an account is introduced twice, or one too many";
             return Err(HistoryError::Segment(what.to_owned()));
         };
-        Ok(Past::of(history, accounts, Arc::default(), None))
+        Ok(Past::of(history, accounts, Arc::default()))
     }
 
-    pub(crate) fn of(
-        history: History,
-        accounts: Accounts,
-        labels: Arc<Labels>,
-        ledger: Option<Ledger>,
-    ) -> Past {
-        Past { history, accounts, labels, ledger }
+    pub(crate) fn of(history: History, accounts: Accounts, labels: Arc<Labels>) -> Past {
+        Past { history, accounts, labels }
     }
 
     /// Reads everything and compares it with every checksum. `progress` is told

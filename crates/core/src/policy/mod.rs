@@ -10,6 +10,7 @@ mod haircut;
 use serde::{Deserialize, Serialize};
 
 use crate::Amount;
+pub(crate) use haircut::Share;
 
 /// How taint is attributed to the units that leave an account.
 #[derive(
@@ -70,15 +71,15 @@ impl Policy {
         matches!(self, Policy::Fifo | Policy::Lifo)
     }
 
-    /// Tainted units among the `amount` units debited from an account that
-    /// holds `balance`, `tainted` of them tainted; `0 < amount ≤ balance`, and
-    /// the account is tainted. Not for ordered policies.
-    pub(crate) fn moved(self, tainted: Amount, balance: Amount, amount: Amount) -> Amount {
+    /// Tainted units among those debited from an account, `tainted` of whose
+    /// units are tainted. Not for ordered policies.
+    #[inline]
+    pub(crate) fn moved(self, tainted: Amount, share: &Share) -> Amount {
         match self {
-            Policy::Haircut => haircut::moved(tainted, balance, amount),
-            Policy::DirtyFirst => tainted.min(amount),
-            Policy::DirtyLast => tainted - tainted.min(balance - amount),
-            Policy::Poison => amount,
+            Policy::Haircut => share.moved(tainted),
+            Policy::DirtyFirst => tainted.min(share.amount),
+            Policy::DirtyLast => tainted - tainted.min(share.balance - share.amount),
+            Policy::Poison => share.amount,
             Policy::Fifo | Policy::Lifo => unreachable!("ordered policies move runs of units"),
         }
     }

@@ -27,8 +27,7 @@ const FLAGS_MAX: u8 = 15;
 /// how they differ from it.
 type Before = [(u64, u64); Chain::ALL.len()];
 
-pub(super) fn put_blocks(blocks: &[BlockRow]) -> Vec<u8> {
-    let mut into = Vec::new();
+pub(super) fn put_blocks(into: &mut Vec<u8>, blocks: &[BlockRow]) {
     let mut before = Before::default();
     for block in blocks {
         let last = &mut before[block.chain.index()];
@@ -36,14 +35,13 @@ pub(super) fn put_blocks(blocks: &[BlockRow]) -> Vec<u8> {
         let hash = hash_flags(block);
         let events = if block.has_events { EVENTS } else { 0 };
         into.push(chain | hash | events);
-        put_step(&mut into, last.0, block.number);
-        put_step(&mut into, last.1, block.timestamp_ms);
-        put_varint(&mut into, block.transfers.into());
+        put_step(into, last.0, block.number);
+        put_step(into, last.1, block.timestamp_ms);
+        put_varint(into, block.transfers.into());
         let told = if hash & NUMBERED == 0 { 0 } else { 8 };
         into.extend(block.hash.iter().flat_map(|hash| &hash.0[told..]));
         *last = (block.number, block.timestamp_ms);
     }
-    into
 }
 
 pub(super) fn read_blocks(
@@ -106,16 +104,16 @@ const fn chain_of(is_tron: bool) -> Chain {
 }
 
 /// A bit for each account's chain, then the addresses.
-pub(super) fn put_accounts(accounts: &[AccountKey]) -> Vec<u8> {
-    let mut into = vec![0; accounts.len().div_ceil(8)];
+pub(super) fn put_accounts(into: &mut Vec<u8>, accounts: &[AccountKey]) {
+    let start = into.len();
+    into.resize(start + accounts.len().div_ceil(8), 0);
     for (ix, account) in accounts.iter().enumerate() {
-        into[ix / 8] |= u8::from(account.chain == Chain::Tron) << (ix % 8);
+        into[start + ix / 8] |= u8::from(account.chain == Chain::Tron) << (ix % 8);
     }
     into.reserve(20 * accounts.len());
     for account in accounts {
         into.extend_from_slice(&account.address.0);
     }
-    into
 }
 
 pub(super) fn read_accounts(bytes: &[u8], count: u32) -> Result<Vec<AccountKey>, SegmentError> {

@@ -8,7 +8,7 @@ use super::{TRANSFERS_MAX, chunk, index, tx};
 use crate::{AccountKey, TxHash};
 
 /// The bytes of a segment, one part behind the other: its header and sections.
-pub(crate) type Parts<'a> = [&'a [u8]; 1 + SECTIONS];
+pub(crate) type Parts = [Vec<u8>; 1 + SECTIONS];
 
 /// A segment in the making. What cannot become one is told by
 /// [`SegmentBuilder::finish`], at the end, so that pushing stays simple.
@@ -21,16 +21,10 @@ pub(crate) struct SegmentBuilder {
     accounts: Vec<AccountKey>,
     blocks: Vec<BlockRow>,
     others: Vec<Other>,
-    txs: tx::Draft,
     draft: chunk::Draft,
-    places: index::Draft,
-    header: Vec<u8>,
-    directory: Vec<u8>,
-    chunks: Vec<u8>,
-    index: Vec<u8>,
-    /// The sections of blocks, of others and of accounts.
-    small: [Vec<u8>; 3],
-    locator: Vec<u8>,
+    index: index::Draft,
+    locator: tx::Locator,
+    parts: Parts,
 }
 
 impl SegmentBuilder {
@@ -48,15 +42,12 @@ impl SegmentBuilder {
         self.accounts.clear();
         self.blocks.clear();
         self.others.clear();
-        self.txs.begin(transfers);
-        self.draft = chunk::Draft::default();
-        self.places.begin(transfers);
-        for section in [&mut self.header, &mut self.directory, &mut self.index, &mut self.locator] {
-            section.clear();
-        }
-        self.chunks.clear();
+        self.draft.clear();
+        self.index.begin(transfers);
+        self.parts.iter_mut().for_each(Vec::clear);
         // Rarely more than this, hashes aside (docs/performance.md).
-        self.chunks.reserve(24 * transfers);
+        self.parts[Section::Chunks as usize].reserve(24 * transfers);
+        tx::reserve(&mut self.parts[Section::Hashes as usize], transfers);
     }
 
     /// Introduces the account of the next id; before anything names it.
@@ -77,24 +68,42 @@ impl SegmentBuilder {
         self.blocks.push(BlockRow { transfers: 0, ..block });
     }
 
-    /// Appends a transfer to the block begun last.
-    pub(crate) fn push_transfer(&mut self, row: &Row, tx: TxHash) {
-        let Some(block) = self.blocks.last_mut() else {
+    /// Appends transfers to the block begun last.
+    #[inline]
+    pub(crate) fn push_transfers<'a>(
+        &mut self,
+        transfers: impl ExactSizeIterator<Item = (Row, &'a TxHash)>,
+    ) {
+        let room = (TRANSFERS_MAX - self.counts.transfers) as usize;
+        if transfers.len() > room {
+            self.fail(BuildError::Full(Section::Chunks));
+        }
+        if self.blocks.is_empty() && transfers.len() > 0 {
             return self.fail(BuildError::OutsideBlock);
-        };
-        let Some(chunk) = chunk_of(self.counts.transfers) else {
-            return self.fail(BuildError::Full(Section::Chunks));
-        };
-        block.transfers += 1;
-        self.counts.transfers += 1;
-        self.check(row.from);
-        self.check(row.to);
-        self.places.push(row.from, chunk);
-        self.places.push(row.to, chunk);
-        self.txs.push(tx, chunk);
-        self.draft.push(row);
-        if self.draft.rows() == CHUNK as usize {
-            self.seal();
+        }
+        let before = self.counts.transfers;
+        let account_end = self.counts.account_end();
+        for (row, tx) in transfers.take(room) {
+            if row.from.max(row.to) >= account_end {
+                self.fail(BuildError::UnknownAccount(row.from.max(row.to)));
+            }
+            self.draft.push(&row);
+            tx::put_hash(&mut self.parts[Section::Hashes as usize], tx);
+            self.counts.transfers += 1;
+            if self.counts.transfers.is_multiple_of(tx::PAGE) {
+                self.end_page();
+            }
+        }
+        if let Some(block) = self.blocks.last_mut() {
+            block.transfers += self.counts.transfers - before;
+        }
+    }
+
+    /// Ends a page of hashes, and with some also a chunk.
+    fn end_page(&mut self) {
+        tx::end_page(&mut self.parts[Section::Hashes as usize]);
+        if self.counts.transfers.is_multiple_of(CHUNK) {
+            self.end_chunk();
         }
     }
 
@@ -112,9 +121,9 @@ impl SegmentBuilder {
     }
 
     /// The segment's bytes, or the first thing that was wrong with what was pushed.
-    pub(crate) fn finish(&mut self) -> Result<Parts<'_>, BuildError> {
+    pub(crate) fn finish(&mut self) -> Result<&mut Parts, BuildError> {
         if self.draft.rows() > 0 {
-            self.seal();
+            self.end_chunk();
         }
         if let Some(section) = self.counts.overfull() {
             self.fail(BuildError::Full(section));
@@ -122,29 +131,24 @@ impl SegmentBuilder {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        self.places.finish(&mut self.index, &mut self.directory);
-        let hashes = self.txs.finish(self.counts.transfers, &mut self.locator);
-        self.small =
-            [put_blocks(&self.blocks), put_others(&self.others), put_accounts(&self.accounts)];
-        let [blocks, others, accounts] = &self.small;
-        let sections: [&[u8]; SECTIONS] = [
-            &self.directory,
-            &self.chunks,
-            &self.index,
-            blocks,
-            others,
-            accounts,
-            hashes,
-            &self.locator,
-        ];
-        put_header(&mut self.header, self.counts, &sections);
-        let mut parts: Parts<'_> = [&self.header; 1 + SECTIONS];
-        parts[1..].copy_from_slice(&sections);
-        Ok(parts)
+        let [header, sections @ ..] = &mut self.parts;
+        let [directory, _, index, blocks, others, accounts, hashes, locator] = sections;
+        if !self.counts.transfers.is_multiple_of(tx::PAGE) {
+            tx::end_page(hashes);
+        }
+        self.index.finish(index, directory);
+        put_blocks(blocks, &self.blocks);
+        put_others(others, &self.others);
+        put_accounts(accounts, &self.accounts);
+        self.locator.put(hashes, self.counts.transfers, locator);
+        put_header(header, self.counts, sections);
+        Ok(&mut self.parts)
     }
 
-    fn seal(&mut self) {
-        self.draft.seal(&mut self.chunks, &mut self.directory);
+    fn end_chunk(&mut self) {
+        let [_, directory, chunks, ..] = &mut self.parts;
+        self.index.push_chunk(self.draft.accounts());
+        self.draft.seal(chunks, directory);
     }
 
     fn check(&mut self, account: u32) {
@@ -156,9 +160,4 @@ impl SegmentBuilder {
     fn fail(&mut self, fault: BuildError) {
         self.fault.get_or_insert(fault);
     }
-}
-
-/// The chunk of a transfer, if a segment has room for it.
-fn chunk_of(transfer: u32) -> Option<u8> {
-    u8::try_from(transfer / CHUNK).ok().filter(|_| transfer < TRANSFERS_MAX)
 }

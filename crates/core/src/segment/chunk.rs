@@ -9,6 +9,7 @@
 //! earlier segment introduced.
 
 use super::bytes::{Reader, put_u32s};
+use super::code::Numbers;
 use super::row::{Place, pack};
 use super::{Row, Section, SegmentError};
 use crate::movement::NO_LOG_INDEX;
@@ -37,50 +38,63 @@ pub(super) const fn fixed_len(rows: usize) -> usize {
     rows * 10 + rows.div_ceil(STRIDE) * 4
 }
 
-/// A chunk in the making.
+/// A chunk in the making: its columns as the bytes that they will be.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     log_before: u32,
-    from: Vec<u32>,
-    to: Vec<u32>,
-    control: Vec<u16>,
-    marks: Vec<u32>,
-    var: Vec<u8>,
+    from: Vec<[u8; 4]>,
+    to: Vec<[u8; 4]>,
+    control: Vec<[u8; 2]>,
+    marks: Vec<[u8; 4]>,
+    numbers: Numbers,
 }
 
 impl Draft {
+    /// Begins anew.
+    pub(super) fn clear(&mut self) {
+        for column in [&mut self.from, &mut self.to, &mut self.marks] {
+            column.clear();
+        }
+        self.control.clear();
+        self.numbers.clear();
+    }
+
     pub(super) const fn rows(&self) -> usize {
         self.from.len()
     }
 
+    /// Senders and receivers.
+    pub(super) fn accounts(&self) -> [&[[u8; 4]]; 2] {
+        [&self.from, &self.to]
+    }
+
+    #[inline]
     pub(super) fn push(&mut self, row: &Row) {
         if self.rows().is_multiple_of(STRIDE) {
-            self.marks.push(self.var_len());
+            self.marks.push(self.numbers_len().to_le_bytes());
             self.log_before = NO_LOG_INDEX;
         }
-        self.from.push(row.from);
-        self.to.push(row.to);
-        self.control.push(pack(row, self.log_before, &mut self.var));
+        self.from.push(row.from.to_le_bytes());
+        self.to.push(row.to.to_le_bytes());
+        self.control.push(pack(row, self.log_before, &mut self.numbers).to_le_bytes());
         self.log_before = row.log_index;
     }
 
-    fn var_len(&self) -> u32 {
-        u32::try_from(self.var.len()).expect("4096 rows of at most 48 bytes")
+    fn numbers_len(&self) -> u32 {
+        u32::try_from(self.numbers.bytes().len()).expect("4096 rows of at most 48 bytes")
     }
 
     /// Appends the chunk to its section, its entry to the directory, and
     /// begins the next one.
     pub(super) fn seal(&mut self, chunks: &mut Vec<u8>, directory: &mut Vec<u8>) {
         let start = chunks.len();
-        let var = self.var_len();
-        put_u32s(chunks, self.from.drain(..));
-        put_u32s(chunks, self.to.drain(..));
-        for control in self.control.drain(..) {
-            chunks.extend_from_slice(&control.to_le_bytes());
-        }
-        put_u32s(chunks, self.marks.drain(..));
-        chunks.append(&mut self.var);
-        put_u32s(directory, [var, crc32fast::hash(&chunks[start..])]);
+        chunks.extend_from_slice(self.from.as_flattened());
+        chunks.extend_from_slice(self.to.as_flattened());
+        chunks.extend_from_slice(self.control.as_flattened());
+        chunks.extend_from_slice(self.marks.as_flattened());
+        chunks.extend_from_slice(self.numbers.bytes());
+        put_u32s(directory, [self.numbers_len(), crc32fast::hash(&chunks[start..])]);
+        self.clear();
     }
 }
 

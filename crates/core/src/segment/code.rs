@@ -59,34 +59,107 @@ pub(super) fn byte_len(value: u64) -> u8 {
     u8::try_from(bits.div_ceil(8)).expect("64 bits are eight bytes")
 }
 
-/// The code that needs the fewest bytes.
-fn code_of(value: u64) -> u8 {
-    let plain = byte_len(value);
-    // Every unit is a multiple of 100, which is quickly told.
-    if !value.is_multiple_of(100) {
-        return plain;
+/// Numbers in the making, one row behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    /// Longer than what is put, so that eight bytes are written at a time.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Numbers {
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
     }
-    let suits = |unit: u64, len: u8| {
-        len < plain && value.is_multiple_of(unit) && byte_len(value / unit) <= len
-    };
-    let round = (PLAIN_MAX + 1..).zip(ROUND).filter(|(_, (unit, len))| suits(*unit, *len));
-    round.min_by_key(|(_, (_, len))| *len).map_or(plain, |(code, _)| code)
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Room for one more row, to be [taken](Self::take) once it is written.
+    #[inline]
+    pub(super) fn room(&mut self) -> Room<'_> {
+        if self.bytes.len() < self.len + ROOM {
+            self.grow();
+        }
+        let bytes = self.bytes[self.len..].first_chunk_mut().expect("it was made");
+        Room { bytes, len: 0 }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.bytes.resize(2 * self.bytes.len() + ROOM, 0);
+    }
+
+    /// Takes as many bytes of the room as were written.
+    #[inline]
+    pub(super) fn take(&mut self, len: usize) {
+        self.len += len;
+    }
 }
 
-/// Appends the lowest `len` bytes of a value.
-pub(super) fn put(into: &mut Vec<u8>, value: u64, len: u8) {
-    // Eight bytes are copied by one instruction, so many by a call.
-    let end = into.len() + usize::from(len);
-    into.extend_from_slice(&value.to_le_bytes());
-    into.truncate(end);
+/// Bytes of a row, 41 at most, and eight for what is written beyond its last number.
+const ROOM: usize = 56;
+
+/// A row in the making.
+#[derive(Debug)]
+pub(super) struct Room<'a> {
+    bytes: &'a mut [u8; ROOM],
+    pub(super) len: usize,
 }
 
-/// Appends a value and gives its code.
-pub(super) fn put_coded(into: &mut Vec<u8>, value: u64) -> u8 {
-    let code = code_of(value);
-    let ix = usize::from(code);
-    put(into, value / CODE_SCALE[ix], CODE_LEN[ix]);
-    code
+impl Room<'_> {
+    /// Appends the lowest `len` bytes of a value, at most eight.
+    #[inline]
+    pub(super) fn put(&mut self, value: u64, len: u8) {
+        self.bytes[self.len..][..8].copy_from_slice(&value.to_le_bytes());
+        self.len += usize::from(len);
+    }
+
+    /// Appends a value in the fewest bytes and gives its code.
+    #[inline(always)]
+    pub(super) fn put_coded(&mut self, value: u64) -> u8 {
+        let plain = byte_len(value);
+        // Every unit is a multiple of 100, which is quickly told; and what needs
+        // one byte cannot be shorter.
+        if plain > 1 && value.is_multiple_of(100) {
+            return self.put_rounded(value, plain);
+        }
+        self.put(value, plain);
+        plain
+    }
+
+    #[inline(never)]
+    fn put_rounded(&mut self, value: u64, plain: u8) -> u8 {
+        let (code, count) = rounded(value, plain).unwrap_or((plain, value));
+        self.put(count, CODE_LEN[usize::from(code)]);
+        code
+    }
+
+    pub(super) fn set_byte(&mut self, at: usize, byte: u8) {
+        self.bytes[at] = byte;
+    }
+}
+
+/// The code of a round sum that needs the fewest bytes, and what it counts; the
+/// first such where several are as short, none where the plain number is.
+fn rounded(value: u64, plain: u8) -> Option<(u8, u64)> {
+    counted::<12>(value, plain)
+        .or_else(|| counted::<14>(value, plain))
+        .or_else(|| counted::<15>(value, plain))
+        .or_else(|| counted::<10>(value, plain))
+        .or_else(|| counted::<13>(value, plain))
+        .or_else(|| counted::<9>(value, plain))
+        .or_else(|| counted::<11>(value, plain))
+}
+
+/// What the value is in the unit of a code. That is known to the compiler, which
+/// then multiplies where it had to divide.
+fn counted<const CODE: u8>(value: u64, plain: u8) -> Option<(u8, u64)> {
+    let (unit, len) = ROUND[usize::from(CODE - PLAIN_MAX - 1)];
+    let count = value / unit;
+    let suits = len < plain && count * unit == value && count <= MASK[usize::from(len)];
+    suits.then_some((CODE, count))
 }
 
 /// The eight bytes from `at` on; zeros where there are none.

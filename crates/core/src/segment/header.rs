@@ -149,7 +149,7 @@ impl Header {
 
 /// Appends the header of a segment of those sections, which follow it in the
 /// order of [`Section::STORED`].
-pub(super) fn put_header(into: &mut Vec<u8>, counts: Counts, sections: &[&[u8]; SECTIONS]) {
+pub(super) fn put_header(into: &mut Vec<u8>, counts: Counts, sections: &[Vec<u8>; SECTIONS]) {
     let start = into.len();
     into.extend(MAGIC);
     put_u32s(into, [VERSION]);

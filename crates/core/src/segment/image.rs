@@ -35,3 +35,30 @@ impl Image for Vec<u8> {
         Ok(())
     }
 }
+
+/// Parts that lie one behind the other.
+impl Image for Vec<Vec<u8>> {
+    fn len(&self) -> u64 {
+        self.iter().map(Image::len).sum()
+    }
+
+    fn read_at(&self, offset: u64, mut into: &mut [u8]) -> Result<(), ImageError> {
+        let mut start = 0;
+        let mut at = offset;
+        for part in self {
+            let end = start + Image::len(part);
+            if at < end && !into.is_empty() {
+                let len = usize::try_from(end - at).unwrap_or(usize::MAX).min(into.len());
+                let (here, rest) = into.split_at_mut(len);
+                part.read_at(at - start, here)?;
+                at += len as u64;
+                into = rest;
+            }
+            start = end;
+        }
+        if into.is_empty() {
+            return Ok(());
+        }
+        Err(ImageError(format!("{} bytes at {at}, of {start}", into.len())))
+    }
+}

@@ -7,10 +7,17 @@
 //! three bytes here.
 
 use super::bytes::{Reader, put_u32s, put_varint};
-use super::{Section, SegmentError, radix};
+use super::radix::{Keys, parts};
+use super::{Section, SegmentError};
 
 /// Accounts in each page but the last.
 const PAGE: usize = 512;
+
+/// Chunks of a segment.
+const CHUNKS_MAX: usize = 256;
+
+/// Bytes of a page's checksum.
+const CRC_LEN: usize = 4;
 
 /// With more chunks than this, an account has a bit for each of 256 instead.
 const LIST_MAX: usize = 32;
@@ -24,79 +31,100 @@ pub(super) struct Page {
     pub(super) len: u32,
 }
 
-/// Accounts with the chunks they occur in, by rising chunk: the account's id
-/// above the eight bits of the chunk.
+/// The section in the making.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    places: Vec<u64>,
-    spare: Vec<u64>,
+    places: Keys,
 }
 
 impl Draft {
     /// Begins the next one, with room for that many transfers.
     pub(super) fn begin(&mut self, transfers: usize) {
-        self.places.clear();
-        self.places.reserve(2 * transfers);
+        self.places.begin(2 * transfers);
     }
 
-    pub(super) fn push(&mut self, account: u32, chunk: u8) {
-        self.places.push(u64::from(account) << 8 | u64::from(chunk));
+    /// Takes the accounts of a chunk, in any order and however often.
+    pub(super) fn push_chunk(&mut self, columns: [&[[u8; 4]]; 2]) {
+        for accounts in columns {
+            self.places.extend(accounts.iter().map(|id| u32::from_le_bytes(*id)));
+        }
+        self.places.end_chunk();
     }
 
     /// Appends the section, and to the directory what it has to tell of the
     /// section's pages.
     pub(super) fn finish(&mut self, section: &mut Vec<u8>, directory: &mut Vec<u8>) {
-        let most = self.places.iter().max().map_or(0, |place| account_of(*place));
-        let bits = 8..8 + (u32::BITS - most.leading_zeros());
-        radix::sort(&mut self.places, &mut self.spare, bits);
-        self.places.dedup();
-        let same = |one: &u64, next: &u64| account_of(*one) == account_of(*next);
-        let mut accounts = self.places.chunk_by(same).peekable();
-        while let Some(places) = accounts.peek() {
-            let first = account_of(places[0]);
-            let start = section.len();
-            put_page(section, first, accounts.by_ref().take(PAGE));
-            let len = u32::try_from(section.len() - start);
-            put_u32s(directory, [first, len.expect("512 accounts of at most 38 bytes")]);
-        }
+        let mut pages = Pages { section, directory, accounts: 0, first: 0, last: 0, start: 0 };
+        let mut chunks = [0; CHUNKS_MAX];
+        self.places.visit_sorted(|high, group| {
+            for places in group.chunk_by(|one, next| parts(*one).0 == parts(*next).0) {
+                let (mut len, mut last) = (0, None);
+                for place in places {
+                    if last.replace(*place) != Some(*place) {
+                        chunks[len] = parts(*place).1;
+                        len += 1;
+                    }
+                }
+                pages.put(high | parts(places[0]).0, &chunks[..len]);
+            }
+        });
+        pages.end();
     }
 }
 
-const fn account_of(place: u64) -> u32 {
-    (place >> 8 & 0xffff_ffff) as u32
+/// The pages of accounts that come by rising id.
+struct Pages<'a> {
+    section: &'a mut Vec<u8>,
+    directory: &'a mut Vec<u8>,
+    /// Of the last page: how many there are, and the first and the last of them.
+    accounts: usize,
+    first: u32,
+    last: u32,
+    /// Where that page begins.
+    start: usize,
 }
 
-const fn chunk_of(place: u64) -> u8 {
-    (place & 0xff) as u8
-}
-
-/// Appends a page, its checksum first.
-fn put_page<'a>(section: &mut Vec<u8>, first: u32, accounts: impl Iterator<Item = &'a [u64]>) {
-    let start = section.len();
-    put_u32s(section, [0]);
-    let body = section.len();
-    let mut last = first;
-    for places in accounts {
-        let account = account_of(places[0]);
-        let step = u64::from(account - last) << 1;
-        last = account;
-        if places.len() == 1 {
-            put_varint(section, step);
-            section.push(chunk_of(places[0]));
+impl Pages<'_> {
+    fn put(&mut self, account: u32, chunks: &[u8]) {
+        if self.accounts == PAGE {
+            self.end();
+        }
+        if self.accounts == 0 {
+            self.start = self.section.len();
+            (self.first, self.last) = (account, account);
+            put_u32s(self.section, [0]);
+        }
+        self.accounts += 1;
+        let step = u64::from(account - self.last) << 1;
+        self.last = account;
+        if let ([chunk], Ok(step @ ..0x80)) = (chunks, u8::try_from(step)) {
+            self.section.extend_from_slice(&[step, *chunk]);
+        } else if let [chunk] = chunks {
+            put_varint(self.section, step);
+            self.section.push(*chunk);
         } else {
-            put_varint(section, step | 1);
-            put_places(section, places);
+            put_varint(self.section, step | 1);
+            put_places(self.section, chunks);
         }
     }
-    let crc = crc32fast::hash(&section[body..]);
-    section[start..body].copy_from_slice(&crc.to_le_bytes());
+
+    /// Ends the page in the making, if there is one: its checksum comes first.
+    fn end(&mut self) {
+        if self.accounts == 0 {
+            return;
+        }
+        let (crc, body) = self.section[self.start..].split_at_mut(CRC_LEN);
+        crc.copy_from_slice(&crc32fast::hash(body).to_le_bytes());
+        let len = u32::try_from(CRC_LEN + body.len());
+        put_u32s(self.directory, [self.first, len.expect("512 accounts of at most 38 bytes")]);
+        self.accounts = 0;
+    }
 }
 
-fn put_places(body: &mut Vec<u8>, places: &[u64]) {
-    body.push(u8::try_from(places.len() - 1).expect("a segment has at most 256 chunks"));
-    let chunks = places.iter().map(|place| chunk_of(*place));
-    if places.len() <= LIST_MAX {
-        body.extend(chunks);
+fn put_places(body: &mut Vec<u8>, chunks: &[u8]) {
+    body.push(u8::try_from(chunks.len() - 1).expect("a segment has at most 256 chunks"));
+    if chunks.len() <= LIST_MAX {
+        body.extend_from_slice(chunks);
         return;
     }
     let mut bits = [0_u8; 32];

@@ -79,16 +79,14 @@ impl OtherAction {
 }
 
 /// Their places never fall, so each is told by how far it is from the last.
-pub(super) fn put_others(others: &[Other]) -> Vec<u8> {
-    let mut into = Vec::new();
+pub(super) fn put_others(into: &mut Vec<u8>, others: &[Other]) {
     let mut last = (0, 0);
     for other in others {
-        put_varint(&mut into, (other.block - last.0).into());
-        put_varint(&mut into, (other.transfers_before - last.1).into());
-        other.action.put(&mut into);
+        put_varint(into, (other.block - last.0).into());
+        put_varint(into, (other.transfers_before - last.1).into());
+        other.action.put(into);
         last = (other.block, other.transfers_before);
     }
-    into
 }
 
 pub(super) fn read_others(bytes: &[u8], counts: &Counts) -> Result<Vec<Other>, SegmentError> {

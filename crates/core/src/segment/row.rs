@@ -7,7 +7,7 @@
 //! What always holds: any control word and any bytes unpack to some row
 //! without a panic.
 
-use super::code::{CODE_LEN, byte_len, coded, put, put_coded, short};
+use super::code::{CODE_LEN, Numbers, Room, byte_len, coded, short};
 use crate::movement::NO_LOG_INDEX;
 
 /// One transfer as it applied.
@@ -55,7 +55,7 @@ const LOW_LEN: [u8; 256] = {
 };
 
 /// Appends the log index in view of the one before, and gives its code.
-fn put_log(into: &mut Vec<u8>, before: u32, log_index: u32) -> u16 {
+fn put_log(into: &mut Room<'_>, before: u32, log_index: u32) -> u16 {
     let step = log_index.wrapping_sub(before);
     if log_index == NO_LOG_INDEX {
         return LOG_NONE;
@@ -64,33 +64,41 @@ fn put_log(into: &mut Vec<u8>, before: u32, log_index: u32) -> u16 {
         return LOG_BYTES + step;
     }
     let len = byte_len(log_index.into()).max(1);
-    put(into, log_index.into(), len);
+    into.put(log_index.into(), len);
     len.into()
 }
 
 /// Appends the numbers of a row, its ends aside, and gives its control word.
 /// `log_before` is the log index of the row before, or none behind a mark.
-pub(super) fn pack(row: &Row, log_before: u32, into: &mut Vec<u8>) -> u16 {
-    let amount = u16::from(put_coded(into, row.amount));
-    let rest = u16::from(put_coded(into, row.rest));
-    let before = u16::from(put_coded(into, row.to_before));
-    let log = put_log(into, log_before, row.log_index);
-    let control = amount | rest << 4 | before << 8 | log << 12;
-    if row.missing == 0 && row.position == 0 {
-        return control;
+#[inline]
+pub(super) fn pack(row: &Row, log_before: u32, into: &mut Numbers) -> u16 {
+    let mut room = into.room();
+    let amount = u16::from(room.put_coded(row.amount));
+    let rest = u16::from(room.put_coded(row.rest));
+    let before = u16::from(room.put_coded(row.to_before));
+    let log = put_log(&mut room, log_before, row.log_index);
+    let mut control = amount | rest << 4 | before << 8 | log << 12;
+    if row.missing != 0 || row.position != 0 {
+        put_extra(row, &mut room);
+        control |= EXTRA;
     }
-    let extra = into.len();
-    into.push(0);
+    let len = room.len;
+    into.take(len);
+    control
+}
+
+fn put_extra(row: &Row, room: &mut Room<'_>) {
+    let extra = room.len;
+    room.put(0, 1);
     // Where nothing was known of the sender, all that it sent was missing.
     let (held, relative) = match row.amount.checked_sub(row.missing) {
         Some(held) if row.missing > 0 => (held, RELATIVE),
         _ => (row.missing, 0),
     };
-    let missing = put_coded(into, held);
+    let missing = room.put_coded(held);
     let position = byte_len(row.position.into());
-    put(into, row.position.into(), position);
-    into[extra] = missing | position << 4 | relative;
-    control | EXTRA
+    room.put(row.position.into(), position);
+    room.set_byte(extra, missing | position << 4 | relative);
 }
 
 fn extra_len(var: &[u8], at: usize) -> usize {

@@ -8,7 +8,8 @@
 //! time in eight those of the hashes of one chunk.
 
 use super::bytes::{Reader, put_u32s};
-use super::{Section, SegmentError, radix};
+use super::radix::{Keys, parts};
+use super::{CHUNK, Section, SegmentError};
 use crate::TxHash;
 
 /// Hashes in each page but the last.
@@ -19,6 +20,9 @@ const HASH_LEN: usize = 32;
 const CRC_LEN: usize = 4;
 pub(super) const PAGE_LEN: usize = PAGE as usize * HASH_LEN + CRC_LEN;
 
+/// Pages of the transfers of one chunk.
+const PAGES_IN_CHUNK: usize = (CHUNK / PAGE) as usize;
+
 /// Transfers for each bucket.
 const BUCKET: u32 = 32;
 
@@ -28,60 +32,58 @@ pub(super) fn pages_len(transfers: u32) -> u64 {
     u64::from(transfers) * HASH_LEN as u64 + crcs
 }
 
-/// Both sections in the making.
-#[derive(Debug, Default)]
-pub(super) struct Draft {
-    pages: Vec<u8>,
-    /// Where the last page begins.
-    page: usize,
-    last: Option<(TxHash, u8)>,
-    /// What places a hash in its bucket, its mark, its chunk; in 32, 8, 8 bits.
-    entries: Vec<u64>,
-    spare: Vec<u64>,
+/// Makes room for so many hashes.
+pub(super) fn reserve(pages: &mut Vec<u8>, transfers: usize) {
+    pages.reserve(transfers.div_ceil(PAGE as usize) * PAGE_LEN);
 }
 
-impl Draft {
-    /// Begins the next one, with room for that many transfers.
-    pub(super) fn begin(&mut self, transfers: usize) {
-        self.pages.clear();
-        self.pages.reserve(transfers.div_ceil(PAGE as usize) * PAGE_LEN);
-        self.entries.clear();
-        self.entries.reserve(transfers);
-        (self.page, self.last) = (0, None);
-    }
+/// Appends the hash of the next transfer to its section.
+pub(super) fn put_hash(pages: &mut Vec<u8>, tx: &TxHash) {
+    pages.extend_from_slice(&tx.0);
+}
 
-    pub(super) fn push(&mut self, tx: TxHash, chunk: u8) {
-        if self.pages.len() - self.page == PAGE_LEN - CRC_LEN {
-            self.end_page();
-        }
-        self.pages.extend_from_slice(&tx.0);
-        if self.last.replace((tx, chunk)) != Some((tx, chunk)) {
-            let entry = u64::from(head(&tx)) << 16 | u64::from(mark(&tx)) << 8;
-            self.entries.push(entry | u64::from(chunk));
-        }
-    }
+/// Ends the page of the hashes put last, of which there are some.
+pub(super) fn end_page(pages: &mut Vec<u8>) {
+    let start = pages.len() - pages.len() % PAGE_LEN;
+    let crc = crc32fast::hash(&pages[start..]);
+    put_u32s(pages, [crc]);
+}
 
-    fn end_page(&mut self) {
-        let crc = crc32fast::hash(&self.pages[self.page..]);
-        put_u32s(&mut self.pages, [crc]);
-        self.page = self.pages.len();
-    }
+/// The locator in the making.
+#[derive(Debug, Default)]
+pub(super) struct Locator {
+    /// For each hash its bucket, and its mark in the lowest byte.
+    places: Keys,
+}
 
-    /// The section of the pages; appends that of the locator of all transfers,
-    /// of which there are so many.
-    pub(super) fn finish(&mut self, transfers: u32, locator: &mut Vec<u8>) -> &[u8] {
-        if self.pages.len() > self.page {
-            self.end_page();
+impl Locator {
+    /// Makes the locator of hashes in whole pages, of which there are so many.
+    pub(super) fn put(&mut self, pages: &[u8], transfers: u32, into: &mut Vec<u8>) {
+        self.places.begin(transfers as usize);
+        for chunk in pages.chunks(PAGES_IN_CHUNK * PAGE_LEN) {
+            let mut last = None;
+            for page in chunk.chunks(PAGE_LEN) {
+                // Transfers of one transaction follow each other.
+                let told = hashes_of(page).iter().filter(|tx| last.replace(*tx) != Some(*tx));
+                self.places.extend(told.map(|tx| key(tx, transfers)));
+            }
+            self.places.end_chunk();
         }
-        for entry in &mut self.entries {
-            *entry = bucket(*entry >> 16, transfers) << 16 | *entry & 0xffff;
-        }
-        // By bucket and mark; they came by rising chunk.
-        let bits = 8..16 + (u32::BITS - buckets(transfers).leading_zeros());
-        radix::sort(&mut self.entries, &mut self.spare, bits);
-        put_locator(&self.entries, transfers, locator);
-        &self.pages
+        let mut buckets = Buckets::begin(into, buckets(transfers));
+        self.places.visit_sorted(|high, group| {
+            let key = |entry: u32| high | parts(entry).0;
+            for entries in group.chunk_by(|one, next| key(*one) >> 8 == key(*next) >> 8) {
+                let told = |entry: &u32| [(key(*entry) & 0xff) as u8, parts(*entry).1];
+                buckets.put(key(entries[0]) >> 8, entries.iter().map(told));
+            }
+        });
+        buckets.end();
     }
+}
+
+/// The hashes of a whole page.
+fn hashes_of(page: &[u8]) -> &[[u8; HASH_LEN]] {
+    page[..page.len().saturating_sub(CRC_LEN)].as_chunks().0
 }
 
 /// The hashes of whole pages that begin at `offset`.
@@ -105,47 +107,70 @@ pub(super) const fn buckets(transfers: u32) -> u32 {
     transfers.div_ceil(BUCKET)
 }
 
-/// What chooses the bucket: hashes are uniform.
-fn head(tx: &TxHash) -> u32 {
-    tx.0.first_chunk().map_or(0, |head| u32::from_le_bytes(*head))
-}
-
-/// The byte that a hash leaves in its bucket.
-const fn mark(tx: &TxHash) -> u8 {
-    tx.0[4]
-}
-
-/// The bucket of a hash with that head.
-fn bucket(head: u64, transfers: u32) -> u64 {
-    (head * u64::from(buckets(transfers))) >> 32
+/// The bucket of a hash, and in the lowest byte the mark that it leaves there.
+/// Its first bytes choose the bucket: hashes are uniform.
+fn key(tx: &[u8; HASH_LEN], transfers: u32) -> u32 {
+    let head = u32::from_le_bytes([tx[0], tx[1], tx[2], tx[3]]);
+    let bucket = (u64::from(head) * u64::from(buckets(transfers))) >> 32;
+    ((bucket & 0xff_ffff) as u32) << 8 | u32::from(tx[4])
 }
 
 /// Where a hash is looked up: its bucket, and the byte that it leaves there.
 pub(super) fn place(tx: &TxHash, transfers: u32) -> (u32, u8) {
-    let bucket = bucket(head(tx).into(), transfers);
-    ((bucket & 0xffff_ffff) as u32, mark(tx))
+    let key = key(&tx.0, transfers);
+    (key >> 8, (key & 0xff) as u8)
 }
 
-/// Appends where the entries of each bucket begin, as `u32`, and where the last
-/// end; then the buckets: a checksum and an entry of two bytes for each hash.
-fn put_locator(entries: &[u64], transfers: u32, into: &mut Vec<u8>) {
-    let mut starts = Vec::with_capacity(buckets(transfers) as usize + 1);
-    let mut start = 0;
-    for bucket in 0..u64::from(buckets(transfers)) {
-        starts.push(start);
-        start += entries[start..].iter().take_while(|entry| **entry >> 16 == bucket).count();
+/// A locator in the making: where the entries of each bucket begin, as `u32`,
+/// and where the last end; then the buckets: a checksum and an entry of two
+/// bytes for each hash.
+struct Buckets<'a> {
+    into: &'a mut Vec<u8>,
+    /// Where the bucket in the making begins.
+    start: usize,
+    bucket: u32,
+    buckets: u32,
+    /// Those of the buckets before it.
+    entries: u32,
+}
+
+impl Buckets<'_> {
+    fn begin(into: &mut Vec<u8>, buckets: u32) -> Buckets<'_> {
+        into.clear();
+        into.resize((buckets as usize + 1) * 4 + CRC_LEN, 0);
+        Buckets { start: into.len() - CRC_LEN, into, bucket: 0, buckets, entries: 0 }
     }
-    starts.push(start);
-    let narrow = |start: &usize| u32::try_from(*start).expect("at most 2^20 entries");
-    put_u32s(into, starts.iter().map(narrow));
-    let mut body = Vec::new();
-    for (bucket, bounds) in (0..).zip(starts.windows(2)) {
-        body.clear();
-        for entry in &entries[bounds[0]..bounds[1]] {
-            body.extend_from_slice(&((entry & 0xffff) as u16).to_be_bytes());
+
+    /// Appends the marks and chunks of some more hashes of a bucket.
+    fn put(&mut self, bucket: u32, told: impl ExactSizeIterator<Item = [u8; 2]>) {
+        while self.bucket < bucket {
+            self.end_bucket();
         }
-        put_u32s(into, [bucket_crc(bucket, &body)]);
-        into.extend_from_slice(&body);
+        let start = self.into.len();
+        self.into.resize(start + 2 * told.len(), 0);
+        let (slots, _) = self.into[start..].as_chunks_mut();
+        slots.iter_mut().zip(told).for_each(|(slot, told)| *slot = told);
+    }
+
+    /// Ends the bucket in the making and begins the next one.
+    fn end_bucket(&mut self) {
+        let crc = bucket_crc(self.bucket, &self.into[self.start + CRC_LEN..]);
+        self.into[self.start..][..CRC_LEN].copy_from_slice(&crc.to_le_bytes());
+        let entries = (self.into.len() - self.start - CRC_LEN) / 2;
+        self.entries += u32::try_from(entries).expect("at most 2^20 of a segment");
+        self.bucket += 1;
+        let bound = self.bucket as usize * 4;
+        self.into[bound..][..4].copy_from_slice(&self.entries.to_le_bytes());
+        self.start = self.into.len();
+        put_u32s(self.into, [0]);
+    }
+
+    fn end(mut self) {
+        while self.bucket < self.buckets {
+            self.end_bucket();
+        }
+        // There is no next one.
+        self.into.truncate(self.start);
     }
 }
 

@@ -23,6 +23,7 @@ pub use lane::CaseTotals;
 pub(crate) use lane::{Arrival, Lane, LaneIx, Node, ROOT, Turn};
 pub(crate) use runs::{Run, Runs};
 pub(crate) use taints::{Book, Taint, TaintList, Taints};
+use transfer::Leaving;
 pub use transfer::Outcome;
 pub(crate) use transfer::Parcel;
 
@@ -290,9 +291,15 @@ impl Tracer {
         all
     }
 
+    /// Whether any transfer is a source by its name.
+    #[inline]
+    pub(crate) fn names_transfers(&self) -> bool {
+        !self.source_transfers.is_empty()
+    }
+
     /// The lanes of which that transfer is a source.
     pub(crate) fn marked(&self, chain: Chain, tx: TxHash, log_index: u32) -> &[LaneIx] {
-        if self.source_transfers.is_empty() || log_index == NO_LOG_INDEX {
+        if !self.names_transfers() || log_index == NO_LOG_INDEX {
             return &[];
         }
         self.source_transfers.get(&(chain, tx, log_index)).map_or(&[], Vec::as_slice)
@@ -413,11 +420,10 @@ impl Tracer {
         bucket: fn(&mut CaseTotals) -> &mut u128,
     ) {
         let frozen = book.is_frozen(account);
+        let leaving = Leaving::of(account, debit, amount, frozen);
         for taint in self.taints.of_mut(book, account) {
             self.stream.clear();
-            let debit = (debit, amount);
-            let moved =
-                transfer::take(taint, &mut self.lanes, account, debit, frozen, &mut self.stream);
+            let moved = transfer::take(taint, &mut self.lanes, &leaving, &mut self.stream);
             if moved > 0 {
                 taint.moved_ms = now_ms;
                 let totals = self.lanes.totals(taint.lane);

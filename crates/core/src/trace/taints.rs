@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::lane::{LaneIx, ROOT};
 use crate::Amount;
+use crate::accounts::SLOTS_MAX;
 use crate::movement::AccountId;
 use crate::paged::Paged;
 use crate::prefetch::prefetch;
@@ -76,14 +77,31 @@ impl Default for Taints {
 }
 
 impl Taints {
+    /// Whether so many accounts more can become tainted: an account has 29 bits to
+    /// say where its taints are.
+    pub(crate) fn has_room(&self, more: usize) -> bool {
+        self.lists.len().saturating_add(more) <= SLOTS_MAX
+    }
+
     /// The account's taints in the order of lanes.
     pub(crate) fn of(&self, book: &impl Book, account: AccountId) -> &[Taint] {
         &self.lists[book.slot(account) as usize]
     }
 
     /// Brings near what is in that place.
+    #[inline]
     pub(crate) fn prefetch(&self, slot: u32) {
         prefetch(&self.lists, slot as usize);
+    }
+
+    /// Then the first and the last of the taints there, if they lie elsewhere.
+    #[inline]
+    pub(crate) fn prefetch_spilled(&self, slot: u32) {
+        let list = &self.lists[slot as usize];
+        if list.spilled() {
+            prefetch(list, 0);
+            prefetch(list, list.len().saturating_sub(1));
+        }
     }
 
     pub(crate) fn of_mut(&mut self, book: &impl Book, account: AccountId) -> &mut [Taint] {

@@ -6,6 +6,7 @@ use super::runs::{self, Run};
 use super::taints::{Book, Taint};
 use super::{CaseTotals, Finding, Notes, Touch, Tracer, World};
 use crate::movement::{AccountId, BlockMeta, Debit, Transfer};
+use crate::policy::Share;
 use crate::{Amount, Attribution, Policy, Rule};
 
 /// What becomes of tainted units on arrival: the rules of a credit.
@@ -52,17 +53,36 @@ fn place(at: usize) -> u32 {
     u32::try_from(at).expect("fewer runs than 2^32 transfers can make")
 }
 
-/// Takes the tainted part of a debit of `amount` units out of a taint, and
-/// returns it; the sender's total has it still. Appends its runs to `stream`
-/// where the policy is an ordered one.
+/// A debit of an account, frozen or not.
+#[derive(Clone, Copy)]
+pub(super) struct Leaving {
+    account: AccountId,
+    frozen: bool,
+    debit: Debit,
+    amount: Amount,
+    share: Share,
+}
+
+impl Leaving {
+    pub(super) fn of(account: AccountId, debit: Debit, amount: Amount, frozen: bool) -> Leaving {
+        Leaving { account, frozen, debit, amount, share: Share::of(amount, debit.before) }
+    }
+}
+
+/// Takes the tainted part of a debit out of a taint, and returns it; the
+/// sender's total has it still. Appends its runs to `stream` where the policy is
+/// an ordered one.
+#[inline]
 pub(super) fn take(
     taint: &mut Taint,
     lanes: &mut Lanes,
-    account: AccountId,
-    (debit, amount): (Debit, Amount),
-    frozen: bool,
+    leaving: &Leaving,
     stream: &mut Vec<Run>,
 ) -> Amount {
+    if taint.units == 0 && !taint.whole {
+        return 0;
+    }
+    let Leaving { account, frozen, debit, amount, ref share } = *leaving;
     if taint.whole && debit.missing > 0 {
         credit_whole(taint, debit.missing, 0, frozen, lanes.totals(taint.lane));
     }
@@ -72,12 +92,10 @@ pub(super) fn take(
             stream.push(Run { start: 0, len: amount });
         }
         amount
-    } else if taint.units == 0 {
-        0
     } else if policy.is_ordered() {
         take_runs(lanes.lane_mut(taint.lane), account, debit, amount, stream)
     } else {
-        policy.moved(taint.units, debit.before, amount)
+        policy.moved(taint.units, share)
     };
     taint.units -= moved;
     moved
@@ -171,14 +189,17 @@ impl Tracer {
         notes: &mut Notes,
     ) {
         let Transfer { from, amount, debit, .. } = *transit.transfer;
-        let frozen = book.is_frozen(from);
+        let taints = self.taints.of_mut(book, from);
+        if taints.is_empty() {
+            return;
+        }
+        let leaving = Leaving::of(from, debit, amount, book.is_frozen(from));
         let now_ms = transit.block.timestamp_ms;
-        for taint in self.taints.of_mut(book, from) {
+        for taint in taints {
             let sender_tainted =
                 if taint.whole { taint.units + debit.missing } else { taint.units };
             let runs = place(self.stream.len());
-            let debit = (debit, amount);
-            let units = take(taint, &mut self.lanes, from, debit, frozen, &mut self.stream);
+            let units = take(taint, &mut self.lanes, &leaving, &mut self.stream);
             if units == 0 {
                 continue;
             }
@@ -196,7 +217,7 @@ impl Tracer {
             };
             if taint.source {
                 let at_source = Parcel { hops: 0, parent: ROOT, ..parcel.clone() };
-                let state = (debit.0.before - amount, taint.units);
+                let state = (debit.before - amount, taint.units);
                 notes.findings.push(finding(Rule::SourceMoved, &at_source, transit, state, None));
             }
             parcels.push(parcel);

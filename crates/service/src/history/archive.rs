@@ -86,7 +86,7 @@ impl FileArchive {
             let path = dir.join(segment_name(number));
             images.push(match FileImage::open(path) {
                 Ok(image) => Arc::new(image),
-                Err(_) => archive.keep(number, &[&fetch(number)?])?,
+                Err(_) => archive.keep(number, &mut [fetch(number)?])?,
             });
         }
         Ok((archive, images))
@@ -101,7 +101,7 @@ fn is_segment(path: &Path, key: SegmentKey) -> bool {
 }
 
 impl Archive for FileArchive {
-    fn keep(&mut self, number: usize, parts: &[&[u8]]) -> Result<Arc<dyn Image>, ImageError> {
+    fn keep(&mut self, number: usize, parts: &mut [Vec<u8>]) -> Result<Arc<dyn Image>, ImageError> {
         let path = self.dir.join(segment_name(number));
         let unfinished = self.dir.join(segment_name(number) + UNFINISHED);
         match write(&self.dir, &unfinished, &path, parts) {
@@ -117,7 +117,7 @@ impl Archive for FileArchive {
 }
 
 /// A file has its final name only once its bytes are on disk.
-fn write(dir: &Path, unfinished: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<FileImage> {
+fn write(dir: &Path, unfinished: &Path, path: &Path, parts: &[Vec<u8>]) -> io::Result<FileImage> {
     let mut file = File::create(unfinished)?;
     for part in parts {
         file.write_all(part)?;

@@ -162,7 +162,9 @@ mod tests {
         for number in 0..3 {
             let bytes = vec![u8::try_from(number).unwrap(); 5];
             assert_eq!(
-                bytes_of(&archive.keep(number, &[&bytes[..2], &bytes[2..]]).unwrap()),
+                bytes_of(
+                    &archive.keep(number, &mut [bytes[..2].to_vec(), bytes[2..].to_vec()]).unwrap()
+                ),
                 bytes
             );
         }
@@ -218,7 +220,7 @@ mod tests {
         let mut archive = FileArchive::create(folder.path()).unwrap();
         // A folder of that name stands in the way, whoever runs the test.
         std::fs::create_dir(folder.path().join("segment-000000.usf")).unwrap();
-        let error = archive.keep(0, &[&[1]]).unwrap_err();
+        let error = archive.keep(0, &mut [vec![1]]).unwrap_err();
         assert!(error.to_string().contains("segment-000000.usf"), "{error}");
         assert!(!folder.path().join("segment-000000.usf.tmp").exists());
     }

@@ -249,7 +249,7 @@ Freezing {
 State {
     ACCOUNTS: "accounts", "accounts",
         "Accounts that the ledger knows",
-        "Memory grows with it: 16 bytes each, and more if tainted";
+        "Memory grows with it: some 50 bytes each, and more if tainted";
     TRANSFERS: "transfers", "transfers",
         "Transfers applied since the state began",
         "Less than before a restart: the state began anew";
@@ -260,7 +260,7 @@ State {
         "Segments of the past that were sealed",
         "Flat while transfers come: as above";
     GRAPH_TRANSFERS: "graph_transfers", "transfers",
-        "Newest transfers that the graph holds",
+        "Newest tainted transfers that the graph holds",
         "Bounded by the settings";
     PATH_TRANSFERS: "path_transfers", "transfers",
         "Transfers on paths that were told, kept at hand",

@@ -14,9 +14,9 @@ mod sums;
 use super::RestoreError;
 use super::decode::Parts;
 use super::format;
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, SLOTS_MAX};
 use crate::history::History;
-use crate::movement::BlockIx;
+use crate::movement::{AccountId, BlockIx};
 use crate::policy::Policy;
 use crate::{Chain, EngineConfig};
 use rewind::Rewind;
@@ -40,8 +40,7 @@ impl Scope<'_> {
     }
 
     fn is_on(&self, account: u32, chain: Chain) -> bool {
-        let keys = self.accounts.keys();
-        keys.get(account as usize).is_some_and(|key| key.chain == chain)
+        self.has(account) && self.accounts.key(AccountId(account)).chain == chain
     }
 
     /// The id of a transfer, and the rank of a block, by the place among those
@@ -89,6 +88,7 @@ pub(super) fn parts(
     sums::counts(&rest.sums)?;
     let seen = holdings.iter().filter(|holding| holding.seen()).count();
     must(rest.sums.accounts == seen as u64, "another number of accounts was seen")?;
+    must(taints.len() < SLOTS_MAX, "more accounts are tainted than an engine can keep")?;
     let lanes = lanes::cases(&rest.cases, scope)?;
     lanes::taints(&lanes, taints, holdings, scope)?;
     rest::rest(rest, &lanes, scope)?;

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::movement::Debit;
+use crate::policy::Share;
 use crate::{Amount, Policy};
 
 /// Rank of an origin in order of first sight.
@@ -63,12 +64,13 @@ impl Purse {
             return self.take_line(policy, amount);
         }
         let mut parcel = Parcel::default();
+        let share = Share::of(amount, debit.before);
         for part in &mut self.parts {
             // In a past that was made to deceive there may be more units than held.
             let held = part.units.min(debit.before);
             let moved = match policy {
                 Policy::Poison => amount,
-                _ => policy.moved(held, debit.before, amount),
+                _ => policy.moved(held, &share),
             };
             if moved > 0 {
                 part.units = held.saturating_sub(moved);

@@ -4,6 +4,7 @@ mod damage;
 mod lookup;
 mod round_trip;
 
+use std::iter::once;
 use std::sync::Arc;
 
 use proptest::collection::vec;
@@ -50,7 +51,7 @@ impl Past {
             builder.begin_block(*block);
             for step in steps {
                 match step {
-                    Step::Transfer(row, tx) => builder.push_transfer(row, *tx),
+                    Step::Transfer(row, tx) => builder.push_transfers(once((*row, tx))),
                     Step::Other(action) => builder.push_other(*action),
                 }
             }

@@ -7,9 +7,9 @@ use crate::checkpoint::ObjectDisk;
 use crate::config::Config;
 use crate::metrics::memory_at_hand;
 
-/// Bytes that an account takes in memory, where all vectors have just grown: 16
-/// in the ledger, 21 of its address, up to 11 in the index, twice.
-const ACCOUNT_BYTES: u64 = 96;
+/// Bytes that an account takes in memory, where all vectors have just grown: 32
+/// of its record, up to 11 in the index, 4 of its node in the graph, twice.
+const ACCOUNT_BYTES: u64 = 94;
 
 /// Bytes that a transfer takes in memory until it is sealed
 /// (docs/reliability.md).
@@ -17,7 +17,7 @@ const TRANSFER_BYTES: u64 = 88;
 
 /// Bytes for each transfer of a segment where it is put together: kept from one
 /// segment to the next (docs/performance.md).
-const SEALING_BYTES: u64 = 116;
+const SEALING_BYTES: u64 = 86;
 
 /// What the process takes with an empty state, and its queues when full.
 const BASE_BYTES: u64 = 256 << 20;
