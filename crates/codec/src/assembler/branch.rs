@@ -17,6 +17,9 @@ use crate::{BlockHeader, ChainAction, ChainEvent, LogIndex};
 /// forgotten: such an event would then be taken when it comes.
 pub(super) const AHEAD_MAX: usize = 4_096;
 
+/// With the first event of a block room is made for so many.
+const EVENTS_USUAL: usize = 32;
+
 /// A block, canonical or not.
 #[derive(Debug, Default)]
 pub(super) struct Branch {
@@ -232,6 +235,10 @@ impl Branch {
         let (with_hash, without) = (expected(true), expected(false));
         // A removal with a hash concerned the block and takes no event out of it.
         let gone = without || (with_hash && event.block_hash.is_none());
+        if self.entries.is_empty() {
+            self.entries.reserve(EVENTS_USUAL);
+            self.known.reserve(EVENTS_USUAL, |_| None);
+        }
         if let Some(identity) = identity {
             let of = |at: usize| Identity::of(&self.entries[at].event);
             // One that was taken out stands where it came again.

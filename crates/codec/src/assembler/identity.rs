@@ -78,6 +78,11 @@ impl Places {
         self.entry(identity, of).and_modify(|known| *known = at).or_insert(at);
     }
 
+    /// Makes room for so many more; `of` as elsewhere.
+    pub(super) fn reserve(&mut self, more: usize, of: impl Fn(usize) -> Option<Identity>) {
+        self.0.reserve(more, |at| of(*at as usize).map_or(0, hash));
+    }
+
     fn entry(
         &mut self,
         identity: Identity,

@@ -46,8 +46,9 @@ const LOOK_RECORDS: usize = 4_000;
 /// How much is fetched ahead of what is applied, in KiB.
 const PREFETCH: &str = "queued.max.messages.kbytes";
 
-/// Where memory is not limited.
-const PREFETCH_KIB: u64 = 64 * 1024;
+/// Where memory is not limited: some fetches of the usual size. What waits
+/// longer is cold when it is decoded, and takes fresh memory.
+const PREFETCH_KIB: u64 = 8 * 1024;
 
 /// See the module.
 pub struct KafkaLog<'a> {

@@ -310,7 +310,7 @@ fn a_segment_is_kept_only_if_it_is_the_one_named() {
     past[0].1 = Arc::new(faulty::segment(0, 2).1);
     let error = store.save(state(1, &past), &past).unwrap_err();
     assert!(matches!(error, StoreError::Segment { .. }), "{error}");
-    past[0].1 = Arc::new(Vec::new());
+    past[0].1 = Arc::new(Vec::<u8>::new());
     assert!(store.save(state(1, &past), &past).unwrap_err().to_string().contains("0 bytes"));
     let error = store.save(state(1, &past), &[]).unwrap_err();
     assert!(matches!(error, StoreError::Missing { .. }), "{error}");
