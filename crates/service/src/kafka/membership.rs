@@ -52,6 +52,10 @@ const STOOD_STILL: Duration = Duration::from_secs(10);
 /// How long brokers may take to answer: one that hangs keeps its connections.
 const ANSWER_MS: &str = "10000";
 
+/// How long the group waits for a member that is to join anew, and a member for
+/// the answer: five minutes unless told otherwise, in which nobody publishes.
+const JOIN_MS: &str = "30000";
+
 /// The pause between two questions whether any broker answers. librdkafka waits
 /// minutes for some answers, such as that to who joins, and on a connection on
 /// which nothing is asked nothing is missed.
@@ -162,6 +166,7 @@ impl<'a> Membership<'a> {
             // The least that brokers allow unless told otherwise.
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1000")
+            .set("max.poll.interval.ms", JOIN_MS)
             .set("socket.timeout.ms", ANSWER_MS)
             .set("statistics.interval.ms", STATISTICS_MS);
         if let Some(id) = &kafka.instance_id {
