@@ -237,7 +237,7 @@ impl Branch {
         let gone = without || (with_hash && event.block_hash.is_none());
         if self.entries.is_empty() {
             self.entries.reserve(EVENTS_USUAL);
-            self.known.reserve(EVENTS_USUAL, |_| None);
+            self.known = Places::with_room(EVENTS_USUAL);
         }
         if let Some(identity) = identity {
             let of = |at: usize| Identity::of(&self.entries[at].event);

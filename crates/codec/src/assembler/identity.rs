@@ -41,6 +41,11 @@ fn hash(identity: Identity) -> u64 {
 }
 
 impl Places {
+    /// Of nothing yet, with room for so many.
+    pub(super) fn with_room(identities: usize) -> Places {
+        Places(HashTable::with_capacity(identities))
+    }
+
     /// Where it stands; `of` tells what stands where.
     pub(super) fn get(
         &self,
@@ -76,11 +81,6 @@ impl Places {
     ) {
         let at = number(at);
         self.entry(identity, of).and_modify(|known| *known = at).or_insert(at);
-    }
-
-    /// Makes room for so many more; `of` as elsewhere.
-    pub(super) fn reserve(&mut self, more: usize, of: impl Fn(usize) -> Option<Identity>) {
-        self.0.reserve(more, |at| of(*at as usize).map_or(0, hash));
     }
 
     fn entry(

@@ -72,7 +72,7 @@ impl FreezeDesk {
     }
 
     fn follow_windows(&mut self, transfer: &Transfer, block: &BlockMeta, sight: &Sight<'_>) {
-        if self.windows.is_empty() || is_service(transfer.from, sight.world) {
+        if !self.follows_units() || is_service(transfer.from, sight.world) {
             return;
         }
         let carried = self.windows.iter().filter_map(|(target, window)| {

@@ -7,7 +7,7 @@ use crate::Amount;
 /// taint them: dividing is what takes long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Share {
-    pub(super) amount: Amount,
+    pub(crate) amount: Amount,
     pub(super) balance: Amount,
     /// `floor(amount · 2^64 / balance)`; 0 where all leaves.
     ratio: u64,
@@ -17,10 +17,8 @@ impl Share {
     /// Of `amount` units debited from an account that holds `balance`, which is
     /// no less.
     pub(crate) fn of(amount: Amount, balance: Amount) -> Share {
-        let ratio = match amount {
-            all if all == balance => 0,
-            part => (u128::from(part) << 64) / u128::from(balance),
-        };
+        let all = amount == balance;
+        let ratio = if all { 0 } else { (u128::from(amount) << 64) / u128::from(balance) };
         Share { amount, balance, ratio: u64::try_from(ratio).expect("a part is less than one") }
     }
 

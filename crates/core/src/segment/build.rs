@@ -82,11 +82,8 @@ impl SegmentBuilder {
             return self.fail(BuildError::OutsideBlock);
         }
         let before = self.counts.transfers;
-        let account_end = self.counts.account_end();
         for (row, tx) in transfers.take(room) {
-            if row.from.max(row.to) >= account_end {
-                self.fail(BuildError::UnknownAccount(row.from.max(row.to)));
-            }
+            self.check(row.from.max(row.to));
             self.draft.push(&row);
             tx::put_hash(&mut self.parts[Section::Hashes as usize], tx);
             self.counts.transfers += 1;

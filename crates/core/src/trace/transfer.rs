@@ -59,13 +59,12 @@ pub(super) struct Leaving {
     account: AccountId,
     frozen: bool,
     debit: Debit,
-    amount: Amount,
     share: Share,
 }
 
 impl Leaving {
     pub(super) fn of(account: AccountId, debit: Debit, amount: Amount, frozen: bool) -> Leaving {
-        Leaving { account, frozen, debit, amount, share: Share::of(amount, debit.before) }
+        Leaving { account, frozen, debit, share: Share::of(amount, debit.before) }
     }
 }
 
@@ -82,7 +81,8 @@ pub(super) fn take(
     if taint.units == 0 && !taint.whole {
         return 0;
     }
-    let Leaving { account, frozen, debit, amount, ref share } = *leaving;
+    let Leaving { account, frozen, debit, ref share } = *leaving;
+    let amount = share.amount;
     if taint.whole && debit.missing > 0 {
         credit_whole(taint, debit.missing, 0, frozen, lanes.totals(taint.lane));
     }
