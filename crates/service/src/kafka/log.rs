@@ -18,6 +18,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::intake::{Intake, Interrupted};
+use super::lifeline::Lifeline;
 use super::prober::Prober;
 use super::publisher::Publisher;
 use super::reader::{ANSWER_MAX, TopicReader, partitions};
@@ -58,6 +59,7 @@ pub struct KafkaLog<'a> {
     /// What each topic carries, by its rank.
     formats: Vec<Option<Format>>,
     consumer: Arc<WatchingConsumer>,
+    lifeline: Lifeline,
     /// Reads with the consumer, once it was said from where on.
     intake: Option<Intake>,
     /// Asks what the group has committed without waiting for what it may be
@@ -124,6 +126,7 @@ impl<'a> KafkaLog<'a> {
             partitions: ids,
             formats: input.topics.iter().map(|topic| topic.format).collect(),
             consumer,
+            lifeline: Lifeline::new(kafka),
             intake: None,
             offsets,
             changes,
@@ -146,6 +149,7 @@ impl<'a> KafkaLog<'a> {
     /// What an error of the consumer means: nothing, another session, or the end.
     fn poll_error(&mut self, error: KafkaError) -> Result<(), FollowError> {
         if super::is_transient(&error) {
+            self.lifeline.lose();
             // While a broker is away this comes many times a second.
             if self.warned.is_none_or(|at| at.elapsed() > WARN_PAUSE) {
                 self.warned = Some(Instant::now());
@@ -201,7 +205,12 @@ impl Log for KafkaLog<'_> {
                 .fetch_watermarks(&id.topic, id.number, ENDS_MAX)
                 .with_context(|| format!("cannot read the ends of topic {}", id.topic))
         };
-        self.partitions.iter().map(ends).collect()
+        let ends: anyhow::Result<Vec<(i64, i64)>> = self.partitions.iter().map(ends).collect();
+        match ends {
+            Ok(_) => self.lifeline.hear(),
+            Err(_) => self.lifeline.lose(),
+        }
+        ends
     }
 
     fn is_empty_from(&mut self, partition: usize, offset: i64) -> anyhow::Result<bool> {
@@ -210,21 +219,25 @@ impl Log for KafkaLog<'_> {
             Some(prober) => prober,
             None => self.prober.insert(Prober::open(&self.config.kafka)?),
         };
-        prober.is_empty_from(&id.topic, id.number, offset)
+        let found = prober.is_empty_from(&id.topic, id.number, offset);
+        if found.is_err() {
+            // Another is asked next time: this one may have lost its brokers for good.
+            self.prober = None;
+        }
+        found
     }
 
     fn committed(&mut self) -> anyhow::Result<Vec<Option<Committed>>> {
         // One who died in the middle of a transaction leaves offsets that are
         // neither committed nor not, and a `read_committed` consumer is told
-        // nothing until the brokers give that transaction up. Whoever has fenced
-        // has ended it; all others are content with what was committed before.
-        let fenced = self.publisher.is_some();
-        let committed = if fenced {
-            self.consumer.committed_offsets(self.list(), ANSWER_MAX)
-        } else {
-            self.offsets.committed_offsets(self.list(), ANSWER_MAX)
-        };
-        let list = committed
+        // nothing until the brokers give that transaction up; it was seen to wait
+        // even after whoever fenced had ended it, behind a broker that restarted
+        // in between. So what was committed is asked for without what may be about
+        // to be. After fencing that is the truth: the brokers fence only once the
+        // transaction before is over, its offsets with it.
+        let list = self
+            .offsets
+            .committed_offsets(self.list(), ANSWER_MAX)
             .map_err(|error| refusal::explained(error, "the group"))
             .context("cannot read the group's committed offsets")?;
         let of = |id: &PartitionId| {
@@ -261,7 +274,10 @@ impl Log for KafkaLog<'_> {
             self.clock = None;
         }
         match intake.next(wait, take) {
-            Ok(None) => Ok(false),
+            Ok(None) => {
+                self.lifeline.mind(self.consumer.client());
+                Ok(false)
+            }
             Ok(Some(taken)) => taken.map(|()| true),
             Err(Interrupted::Consumer(error)) => self.poll_error(error).map(|()| false),
             Err(Interrupted::Over) => {

@@ -25,6 +25,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
+use super::lifeline::Lifeline;
 use super::reader::partitions;
 use super::refusal;
 use super::watching::{STATISTICS_MS, brokers_up};
@@ -136,6 +137,7 @@ pub struct Membership<'a> {
     duties: Arc<Duties>,
     health: Arc<Health>,
     consumer: BaseConsumer<Group>,
+    lifeline: Lifeline,
     joined: bool,
     /// When it was asked last whether brokers answer.
     asked_at: Instant,
@@ -191,6 +193,7 @@ impl<'a> Membership<'a> {
             duties,
             health,
             consumer,
+            lifeline: Lifeline::new(kafka),
             joined: false,
             asked_at: now,
             looked_at: now,
@@ -266,6 +269,7 @@ impl<'a> Membership<'a> {
         group.answered.store(answered, Ordering::Relaxed);
         if !answered {
             group.tell_up(0);
+            self.lifeline.throw(self.consumer.client());
         }
         self.asked_at = Instant::now();
     }

@@ -7,6 +7,7 @@
 
 mod created;
 mod intake;
+mod lifeline;
 mod log;
 mod membership;
 mod prober;
@@ -20,6 +21,7 @@ mod watching;
 mod writer;
 
 pub(crate) use created::wait_until_known;
+pub use lifeline::Lifeline;
 pub use log::KafkaLog;
 pub use membership::Membership;
 pub(crate) use reach::{HELLO_MAX, reach};

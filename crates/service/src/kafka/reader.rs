@@ -12,6 +12,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::lifeline::Lifeline;
 use super::refusal;
 use crate::config::KafkaConfig;
 use crate::report::Explain;
@@ -27,6 +28,7 @@ pub(super) const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// A topic being read from its beginning.
 pub struct TopicReader {
     consumer: BaseConsumer,
+    lifeline: Lifeline,
     topic: String,
     /// By partition: its end has been reached once.
     ended: Vec<bool>,
@@ -65,7 +67,8 @@ impl TopicReader {
         }
         consumer.assign(&assignment).with_context(|| format!("cannot read topic {topic}"))?;
         let ended = vec![false; usize::try_from(partitions)?];
-        Ok(TopicReader { consumer, topic: topic.to_owned(), ended, began: offsets.to_vec() })
+        let (topic, began) = (topic.to_owned(), offsets.to_vec());
+        Ok(TopicReader { consumer, lifeline: Lifeline::new(kafka), topic, ended, began })
     }
 
     /// Hands every record that the topic holds now to `take`.
@@ -107,15 +110,16 @@ impl TopicReader {
     /// If the topic can no longer be read.
     pub fn try_next(&mut self) -> anyhow::Result<Option<BorrowedMessage<'_>>> {
         match self.consumer.poll(Duration::ZERO) {
-            Some(Ok(message)) => Ok(Some(message)),
-            Some(Err(error))
-                if !super::is_transient(&error)
-                    && !matches!(error, KafkaError::PartitionEOF(_)) =>
-            {
-                Err(self.unread(error))
+            Some(Ok(message)) => {
+                self.lifeline.hear();
+                return Ok(Some(message));
             }
-            _ => Ok(None),
+            Some(Err(KafkaError::PartitionEOF(_))) => self.lifeline.hear(),
+            Some(Err(error)) if super::is_transient(&error) => self.lifeline.lose(),
+            Some(Err(error)) => return Err(self.unread(error)),
+            None => self.lifeline.mind(self.consumer.client()),
         }
+        Ok(None)
     }
 
     fn unread(&self, error: KafkaError) -> anyhow::Error {

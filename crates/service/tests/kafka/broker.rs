@@ -9,8 +9,12 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Headers;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use usdt_flow::kafka::Lifeline;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// For one answer of a broker that may be starting.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// A record as a subscriber sees it.
 pub(crate) struct Record {
@@ -164,7 +168,7 @@ impl Broker {
             .unwrap();
         let mut list = TopicPartitionList::new();
         list.add_partition(topic, 0);
-        let committed = consumer.committed_offsets(list, PATIENCE).unwrap_or_default();
+        let committed = consumer.committed_offsets(list, ANSWER_MAX).unwrap_or_default();
         let offset = committed.find_partition(topic, 0).and_then(|found| found.offset().to_raw());
         offset.and_then(|offset| usize::try_from(offset).ok()).unwrap_or(0)
     }
@@ -189,6 +193,7 @@ impl Feed {
     /// Writes all records within about `ms` milliseconds.
     pub(crate) fn start(broker: &Broker, topic: &str, records: &[String], ms: u64) -> Feed {
         let (client, topic) = (broker.client(), topic.to_owned());
+        let servers = broker.servers.clone();
         let records = records.to_vec();
         let thread = std::thread::spawn(move || {
             let producer: BaseProducer = client
@@ -207,7 +212,11 @@ impl Feed {
                 let record = BaseRecord::<(), str>::to(&topic).payload(record);
                 producer.send(record).map_err(|(error, _)| error).unwrap();
             }
-            producer.flush(PATIENCE).unwrap();
+            let (lifeline, began) = (Lifeline::to(&servers), Instant::now());
+            while let Err(error) = producer.flush(Duration::from_secs(5)) {
+                assert!(began.elapsed() < PATIENCE, "{error}");
+                lifeline.throw(producer.client());
+            }
         });
         Feed { thread }
     }

@@ -62,6 +62,10 @@ impl OwnBroker {
 
 impl Drop for OwnBroker {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.dir.path().join("kafka.log"));
+            eprintln!("the broker said:\n{}", log.unwrap_or_default());
+        }
         // It may stand still.
         let pid = std::fs::read_to_string(self.dir.path().join("kafka.pid")).unwrap_or_default();
         let continued = Command::new("kill").args(["-CONT", pid.trim()]).output();
