@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use flow_core::{
-    AccountKey, Action, Address, Block, Case, Chain, Engine, EngineConfig, Event, LedgerEvent,
-    Source, TxHash,
+    AccountKey, Action, Address, Block, Case, Chain, Effect, Engine, EngineConfig, Event,
+    LedgerEvent, Source, TxHash,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -87,7 +87,17 @@ pub fn played(transfers: u64, config: EngineConfig, cases: &[Case]) -> Engine {
 }
 
 /// The time that the engine takes for the blocks; they are made beside the clock.
-pub fn timed(engine: &mut Engine, mut blocks: impl Iterator<Item = Block>) -> Duration {
+pub fn timed(engine: &mut Engine, blocks: impl Iterator<Item = Block>) -> Duration {
+    timed_with(engine, blocks, |_| {})
+}
+
+/// The same; what the engine has told of each block is looked at, within the
+/// time.
+pub fn timed_with(
+    engine: &mut Engine,
+    mut blocks: impl Iterator<Item = Block>,
+    mut look: impl FnMut(&[Effect]),
+) -> Duration {
     let mut effects = Vec::new();
     let mut took = Duration::ZERO;
     loop {
@@ -98,6 +108,7 @@ pub fn timed(engine: &mut Engine, mut blocks: impl Iterator<Item = Block>) -> Du
         let began = Instant::now();
         for block in ahead {
             engine.apply(Event::BlockCommitted(block), &mut effects).expect("the block applies");
+            look(&effects);
             effects.clear();
         }
         took += began.elapsed();

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use flow_benches::timing::{float, resident_mb};
 use plot::{Plot, Scale, Series};
-use run::{Limit, Run, wallets};
+use run::{Limit, Run, Taint, wallets};
 
 /// Accounts where something else grows.
 const ACCOUNTS: u64 = 1_000_000;
@@ -79,7 +79,7 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
 /// Accounts grow: without a case, then under one of the busiest account's.
 fn accounts(asked: &Asked) -> Plot {
     heading(
-        "accounts | no case, ns | one case, ns | tainted senders | limit, plain, ns | limit, ahead, ns | no case / limit | one read, ns | memory",
+        "accounts | no case, ns | one case, ns | tainted senders | alerts, recommendations a transfer | limit, plain, ns | limit, ahead, ns | no case / limit | one read, ns | memory",
     );
     let mut lines = [const { Vec::new() }; 5];
     for accounts in [100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 25_000_000, 50_000_000] {
@@ -88,15 +88,15 @@ fn accounts(asked: &Asked) -> Plot {
         }
         let mut run = Run::opened(accounts, &[]);
         run.warm_up(1);
-        let clean = run.timing();
+        let (clean, _) = run.timing();
         run.open(&wallets(&[0], 0, None));
         run.warm_up(1);
-        let (tainted, share) = run.timing_with_share();
+        let (tainted, told, Taint { share, .. }) = run.timing_with_taint();
         let (memory, limit) = (resident_mb(), run.limit());
         let Limit { plain, ahead, read } = limit;
         let ratio = clean.median / ahead;
         println!(
-            "| {accounts} | {clean} | {tainted} | {share:.0} % | {plain:.1} | {ahead:.1} | {ratio:.1} | {read:.1} | {memory} MB |"
+            "| {accounts} | {clean} | {tainted} | {share:.0} % | {told} | {plain:.1} | {ahead:.1} | {ratio:.1} | {read:.1} | {memory} MB |"
         );
         let all = [clean.median, tainted.median, 2.0 * read, plain, ahead];
         for (line, ns) in lines.iter_mut().zip(all) {
@@ -122,7 +122,9 @@ fn accounts(asked: &Asked) -> Plot {
 
 /// Cases grow, of wallets spread evenly over the ranks of accounts.
 fn cases(_: &Asked) -> Plot {
-    heading("cases | dust | ns | limit, plain, ns | limit, ahead, ns | ns / limit");
+    heading(
+        "cases | dust | cases that taint a sender | ns | alerts, recommendations a transfer | limit, plain, ns | limit, ahead, ns | ns / limit",
+    );
     let mut lines = [const { Vec::new() }; 3];
     for (line, dust, most) in [(0, 0, 100), (1, DUST, 10_000)] {
         for count in [1, 10, 100, 1_000, 10_000].into_iter().filter(|count| *count <= most) {
@@ -130,11 +132,13 @@ fn cases(_: &Asked) -> Plot {
             let cases: Vec<_> = (0..count).map(|at| wallets(&[rank(at)], dust, None)).collect();
             let mut run = Run::opened(ACCOUNTS, &cases);
             run.warm_up(1);
-            let timing = run.timing();
+            let (timing, told, Taint { cases, .. }) = run.timing_with_taint();
             let Limit { plain, ahead, .. } = run.limit();
             let below = if dust == 0 { "none" } else { "below 0.01 USDT" };
             let ratio = timing.median / ahead;
-            println!("| {count} | {below} | {timing} | {plain:.1} | {ahead:.1} | {ratio:.1} |");
+            println!(
+                "| {count} | {below} | {cases:.2} | {timing} | {told} | {plain:.1} | {ahead:.1} | {ratio:.1} |"
+            );
             lines[line].push((float(count), timing.median));
             if dust > 0 {
                 lines[2].push((float(count), ahead));
@@ -155,7 +159,7 @@ fn cases(_: &Asked) -> Plot {
 /// The sources of one case grow from none to every account.
 fn taint(_: &Asked) -> Plot {
     heading(
-        "sources of one case | tainted senders | ns | nothing recommended, ns | limit, plain, ns | limit, ahead, ns | ns / limit",
+        "sources of one case | tainted senders | ns | alerts, recommendations a transfer | nothing recommended, ns | limit, plain, ns | limit, ahead, ns | ns / limit",
     );
     let mut lines = [const { Vec::new() }; 3];
     for every in [0, 10_000, 1_000, 100, 30, 10, 5, 3, 2, 1] {
@@ -168,14 +172,14 @@ fn taint(_: &Asked) -> Plot {
         let case = (!sources.is_empty()).then(|| wallets(&sources, 0, Some(1)));
         let mut run = Run::without_desk(ACCOUNTS, case.as_slice());
         run.warm_up(1);
-        let traced = run.timing();
+        let (traced, _) = run.timing();
         let mut run = Run::opened(ACCOUNTS, case.as_slice());
         run.warm_up(1);
-        let (timing, share) = run.timing_with_share();
+        let (timing, told, Taint { share, .. }) = run.timing_with_taint();
         let Limit { plain, ahead, .. } = run.limit();
         let (count, ratio) = (sources.len(), timing.median / ahead);
         println!(
-            "| {count} | {share:.1} % | {timing} | {traced} | {plain:.1} | {ahead:.1} | {ratio:.1} |"
+            "| {count} | {share:.1} % | {timing} | {told} | {traced} | {plain:.1} | {ahead:.1} | {ratio:.1} |"
         );
         lines[0].push((share, timing.median));
         lines[1].push((share, traced.median));

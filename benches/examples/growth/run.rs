@@ -1,12 +1,13 @@
 //! One engine over accounts that all had units before the first event.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use flow_benches::limit::{Records, ends};
-use flow_benches::long_past::{BLOCK_TRANSFERS, Stream, case, key, timed};
+use flow_benches::long_past::{BLOCK_TRANSFERS, Stream, case, key, timed, timed_with};
 use flow_benches::timing::{Timing, each, float};
-use flow_core::{Action, Address, Block, Case, Engine, EngineConfig, Event, Source};
+use flow_core::{Action, Address, Block, Case, Effect, Engine, EngineConfig, Event, Source};
 
 /// What each account holds before the first event: 100 USDT.
 const OPENING: u64 = 100_000_000;
@@ -76,29 +77,53 @@ impl Run {
         timed(&mut self.engine, self.stream.by_ref().take(windows * WINDOW));
     }
 
-    /// The time for one transfer, in some windows.
-    pub(crate) fn timing(&mut self) -> Timing {
+    /// The time for one transfer, in some windows, and what was told meanwhile.
+    pub(crate) fn timing(&mut self) -> (Timing, Told) {
         let (mut windows, mut all) = (Vec::new(), Duration::ZERO);
+        let (mut alerts, mut recommendations) = (0u32, 0u32);
         while windows.len() < WINDOWS && all < LONG {
-            let took = timed(&mut self.engine, self.stream.by_ref().take(WINDOW));
+            let took = timed_with(&mut self.engine, self.stream.by_ref().take(WINDOW), |effects| {
+                for effect in effects {
+                    match effect {
+                        Effect::Raise(_) => alerts += 1,
+                        Effect::Recommend(_) => recommendations += 1,
+                        _ => {}
+                    }
+                }
+            });
             all += took;
             windows.push(each(took, WINDOW as u64 * BLOCK_TRANSFERS));
         }
-        Timing::of(windows)
+        let transfers = float(windows.len() * WINDOW) * float(BLOCK_TRANSFERS);
+        let told = Told {
+            alerts: float(alerts) / transfers,
+            recommendations: float(recommendations) / transfers,
+        };
+        (Timing::of(windows), told)
     }
 
-    /// The same, with the share of transfers, in percent, whose sender held
-    /// tainted units: the mean of what is so before and after the windows.
-    pub(crate) fn timing_with_share(&mut self) -> (Timing, f64) {
-        let before = self.tainted();
-        let timing = self.timing();
-        let after = self.tainted();
+    /// The same, with what senders held: the mean of what is so before and after
+    /// the windows.
+    pub(crate) fn timing_with_taint(&mut self) -> (Timing, Told, Taint) {
+        let before = self.cases_by_account();
+        let (timing, told) = self.timing();
+        let after = self.cases_by_account();
         let blocks: Vec<Block> = self.stream.by_ref().take(WINDOW / 16).collect();
-        (timing, (share(&blocks, &before) + share(&blocks, &after)) / 2.0)
+        let (before, after) = (Taint::of(&blocks, &before), Taint::of(&blocks, &after));
+        let mean = Taint {
+            share: f64::midpoint(before.share, after.share),
+            cases: f64::midpoint(before.cases, after.cases),
+        };
+        (timing, told, mean)
     }
 
-    fn tainted(&self) -> HashSet<Address> {
-        self.engine.taint_rows().into_iter().map(|(_, row)| row.account.address).collect()
+    /// How many cases have tainted an account that any has.
+    fn cases_by_account(&self) -> HashMap<Address, u32> {
+        let mut cases = HashMap::new();
+        for (_, row) in self.engine.taint_rows() {
+            *cases.entry(row.account.address).or_default() += 1;
+        }
+        cases
     }
 
     /// What memory allows over the next transfers of the same stream. The engine
@@ -118,6 +143,18 @@ impl Run {
             ahead: median(windows.each_ref().map(|window| records.prefetched(window))),
             read: median(windows.each_ref().map(|window| records.chased(window))) / 2.0,
         }
+    }
+}
+
+/// What the engine told, for each transfer.
+pub(crate) struct Told {
+    pub(crate) alerts: f64,
+    pub(crate) recommendations: f64,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2}, {:.2}", self.alerts, self.recommendations)
     }
 }
 
@@ -143,13 +180,26 @@ fn number(rank: u64, accounts: u64) -> u32 {
     u32::try_from(rank * SPREAD % accounts).expect("fewer than 2^32 accounts")
 }
 
-/// Transfers of which the sender is among those accounts, in percent.
-fn share(blocks: &[Block], accounts: &HashSet<Address>) -> f64 {
-    let events: Vec<_> = blocks.iter().flat_map(|block| &block.events).collect();
-    let from = |action: &Action| match action {
-        Action::Transfer { from, .. } => accounts.contains(from),
-        _ => false,
-    };
-    let tainted = events.iter().filter(|event| from(&event.action)).count();
-    100.0 * float(tainted) / float(events.len())
+/// What the senders of transfers hold.
+pub(crate) struct Taint {
+    /// Of so many percent of transfers the sender holds tainted units.
+    pub(crate) share: f64,
+    /// Of so many cases, as a mean over all transfers.
+    pub(crate) cases: f64,
+}
+
+impl Taint {
+    fn of(blocks: &[Block], cases: &HashMap<Address, u32>) -> Taint {
+        let events: Vec<_> = blocks.iter().flat_map(|block| &block.events).collect();
+        let of = |action: &Action| match action {
+            Action::Transfer { from, .. } => cases.get(from).copied(),
+            _ => None,
+        };
+        let found: Vec<u32> = events.iter().filter_map(|event| of(&event.action)).collect();
+        let all = float(events.len());
+        Taint {
+            share: 100.0 * float(found.len()) / all,
+            cases: float(found.iter().sum::<u32>()) / all,
+        }
+    }
 }

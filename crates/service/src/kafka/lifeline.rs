@@ -4,7 +4,7 @@
 //! at all, and librdkafka forgets those that an answer does not name. It names
 //! the bootstrap servers to itself again, unless the same answer comes in
 //! between; then it has no broker from there on, asks nobody, and says nothing
-//! (librdkafka issue 5301, versions 2.11 to 2.15 at least). A cluster of one
+//! (librdkafka issue 5301, open as of its version 2.13). A cluster of one
 //! broker, and one that starts as a whole, bring that about.
 //!
 //! So the bootstrap servers are named to a client again some time after it said
