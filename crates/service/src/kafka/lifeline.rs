@@ -18,7 +18,7 @@ use rdkafka::client::Client;
 
 use crate::config::KafkaConfig;
 
-/// Times after the last error. Most brokers are back by one of them; of one that
+/// Times after an error. Most brokers are back by one of them; of one that
 /// stays away an error comes again.
 const AFTER: [Duration; 6] = [
     Duration::from_secs(5),
@@ -33,7 +33,7 @@ const AFTER: [Duration; 6] = [
 #[derive(Debug)]
 pub struct Lifeline {
     servers: CString,
-    /// The last error, and how often the servers were named since.
+    /// When an error came, and how often the servers were named since.
     lost: Option<(Instant, usize)>,
 }
 
@@ -73,12 +73,12 @@ impl Lifeline {
         if *named == AFTER.len() {
             self.lost = None;
         }
-        self.throw(client);
+        self.name_servers(client);
     }
 
     /// Names the servers to the client now; how many brokers it knows by them.
     #[expect(unsafe_code, reason = "the wrapper has no function for it")]
-    pub fn throw<C: ClientContext>(&self, client: &Client<C>) -> i32 {
+    pub fn name_servers<C: ClientContext>(&self, client: &Client<C>) -> i32 {
         // SAFETY: the client lives as long as it is borrowed, and the names as
         // long as `self` is; librdkafka copies them, and locks what it changes.
         unsafe {
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_client_knows_each_server_afterwards() {
-        assert_eq!(Lifeline::to(SERVERS).throw(client().client()), 2);
+        assert_eq!(Lifeline::to(SERVERS).name_servers(client().client()), 2);
     }
 
     #[test]

@@ -269,7 +269,7 @@ impl<'a> Membership<'a> {
         group.answered.store(answered, Ordering::Relaxed);
         if !answered {
             group.tell_up(0);
-            self.lifeline.throw(self.consumer.client());
+            self.lifeline.name_servers(self.consumer.client());
         }
         self.asked_at = Instant::now();
     }

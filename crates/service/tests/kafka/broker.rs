@@ -215,7 +215,7 @@ impl Feed {
             let (lifeline, began) = (Lifeline::to(&servers), Instant::now());
             while let Err(error) = producer.flush(Duration::from_secs(5)) {
                 assert!(began.elapsed() < PATIENCE, "{error}");
-                lifeline.throw(producer.client());
+                lifeline.name_servers(producer.client());
             }
         });
         Feed { thread }
