@@ -90,6 +90,17 @@ impl Ledger {
         self.account_mut(id).set_holding(holding);
     }
 
+    /// Remembers that an event or an opening balance names the account; whether
+    /// none did before.
+    #[inline]
+    pub(crate) fn see(&mut self, id: AccountId) -> bool {
+        let is_new = !self.account(id).is_seen();
+        if is_new {
+            self.account_mut(id).set_seen();
+        }
+        is_new
+    }
+
     /// Takes units out; what is missing must have come before our first event.
     #[inline]
     pub(crate) fn debit(&mut self, id: AccountId, amount: Amount) -> Debit {
@@ -108,6 +119,22 @@ impl Ledger {
         let before = *balance;
         *balance += amount;
         before
+    }
+
+    /// Moves units between two accounts; `None` if the receiver cannot take so
+    /// many. What is missing must have come before our first event.
+    #[inline]
+    pub(crate) fn transfer(
+        &mut self,
+        from: AccountId,
+        to: AccountId,
+        amount: Amount,
+    ) -> Option<(Debit, Amount)> {
+        let to_before = self.account(to).balance;
+        let to_after = to_before.checked_add(amount)?;
+        let debit = self.debit(from, amount);
+        self.account_mut(to).balance = to_after;
+        Some((debit, to_before))
     }
 
     /// Whether the credit would exceed 2^64 − 1 units.

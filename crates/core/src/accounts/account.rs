@@ -35,10 +35,27 @@ impl Account {
         AccountKey { chain, address: self.address }
     }
 
+    /// Whether that is its key.
+    #[inline]
+    pub(crate) fn is(&self, chain: Chain, address: &Address) -> bool {
+        self.address == *address && (self.bits & TRON != 0) == (chain == Chain::Tron)
+    }
+
+    /// Named by an event or an opening balance.
+    #[inline]
+    pub(crate) const fn is_seen(&self) -> bool {
+        self.bits & SEEN != 0
+    }
+
+    /// Remembers that it was.
+    pub(crate) const fn set_seen(&mut self) {
+        self.bits |= SEEN;
+    }
+
     /// What it holds.
     #[inline]
     pub(crate) const fn holding(&self) -> Holding {
-        let (frozen, seen) = (self.is_frozen(), self.bits & SEEN != 0);
+        let (frozen, seen) = (self.is_frozen(), self.is_seen());
         Holding { balance: self.balance, frozen, seen }
     }
 

@@ -10,10 +10,10 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-use crate::AccountKey;
 use crate::movement::AccountId;
 use crate::paged::Paged;
 use crate::prefetch::prefetch;
+use crate::{AccountKey, Address, Chain};
 pub(crate) use account::{Account, SLOTS_MAX};
 use index::Index;
 pub(crate) use index::Tag;
@@ -47,11 +47,14 @@ impl Accounts {
     #[inline]
     pub(crate) fn intern_guessed(
         &mut self,
-        key: AccountKey,
+        chain: Chain,
+        address: &Address,
         tag: Tag,
         guess: Option<AccountId>,
     ) -> Option<AccountId> {
-        guess.filter(|id| self.key(*id) == key).or_else(|| self.intern_tagged(key, tag))
+        guess
+            .filter(|id| self.all[id.index()].is(chain, address))
+            .or_else(|| self.intern_tagged(AccountKey { chain, address: *address }, tag))
     }
 
     fn intern_tagged(&mut self, key: AccountKey, tag: Tag) -> Option<AccountId> {
@@ -117,7 +120,6 @@ impl Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Address, Chain};
 
     #[test]
     fn gives_ids_in_order_of_first_sight() {

@@ -1,6 +1,8 @@
 //! A block: its events move units, each case is traced, the desk looks.
 
-use super::locate::{AHEAD, NOBODY};
+use std::ops::Range;
+
+use super::locate::{GROUP, NOBODY, STEPS};
 use super::{ApplyError, Engine, not_conserved};
 use crate::graph::Edge;
 use crate::journal::{AccountWas, Entry, LaneWas};
@@ -36,31 +38,15 @@ impl Engine {
         }
         self.tell_books_if_due(before.as_ref(), &meta, effects);
         let mut touches = self.wake(&meta);
-        for events in block.events.chunks(AHEAD) {
-            self.locate(block.chain, events)?;
-            for (at, event) in events.iter().enumerate() {
-                let mark = Mark {
-                    tx: event.tx,
-                    log_index: event.log_index.unwrap_or(NO_LOG_INDEX),
-                    position: event.position,
-                };
-                match self.record(&event.action, self.located[at], mark)? {
-                    Outcome::Nothing => {
-                        if let Action::Multisig(step) = event.action {
-                            self.submit(event.tx, step, &meta)?;
-                        }
-                    }
-                    Outcome::Refused(reason) => effects.push(refusal(&meta, event, reason)),
-                    Outcome::Moved(movement) => {
-                        if self.concerns_no_case(&movement) {
-                            continue;
-                        }
-                        self.trace(&movement, mark, &meta, effects)?;
-                        touches.append(&mut self.notes.touches);
-                        let (sight, desk) = self.sight();
-                        desk.follow(&movement, mark, &meta, &sight);
-                    }
-                }
+        self.begin_locating();
+        for step in 0..block.events.len().div_ceil(GROUP) + STEPS {
+            let group = |behind| group(block.events.len(), step, behind);
+            self.guess();
+            self.ask(block.chain, &block.events[group(0)]);
+            self.identify(block.chain, &block.events[group(2)])?;
+            self.ask_for_taints(group(3));
+            for at in group(STEPS) {
+                self.apply_event(at, &block.events[at], &meta, &mut touches, effects)?;
             }
         }
         if let Some(lane) = self.tracer.end_block(&meta) {
@@ -72,6 +58,39 @@ impl Engine {
         );
         self.recommend(&meta, &touches, effects)?;
         self.end(block)
+    }
+
+    /// Applies the event at that place in its block.
+    #[inline]
+    fn apply_event(
+        &mut self,
+        at: usize,
+        event: &LedgerEvent,
+        block: &BlockMeta,
+        touches: &mut Vec<(AccountId, Touch)>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), ApplyError> {
+        let mark = Mark {
+            tx: event.tx,
+            log_index: event.log_index.unwrap_or(NO_LOG_INDEX),
+            position: event.position,
+        };
+        match self.record(&event.action, self.located.ids[at], mark)? {
+            Outcome::Nothing => {
+                if let Action::Multisig(step) = event.action {
+                    self.submit(event.tx, step, block)?;
+                }
+            }
+            Outcome::Refused(reason) => effects.push(refusal(block, event, reason)),
+            Outcome::Moved(movement) if self.concerns_no_case(&movement) => {}
+            Outcome::Moved(movement) => {
+                self.trace(&movement, mark, block, effects)?;
+                touches.append(&mut self.notes.touches);
+                let (sight, desk) = self.sight();
+                desk.follow(&movement, mark, block, &sight);
+            }
+        }
+        Ok(())
     }
 
     /// Gives the block its place.
@@ -176,6 +195,7 @@ impl Engine {
 
     /// Moves the units of an event between its accounts, the sender first, and
     /// gives it its place in the history.
+    #[inline]
     fn record(
         &mut self,
         action: &Action,
@@ -215,6 +235,7 @@ impl Engine {
         Ok(outcome)
     }
 
+    #[inline]
     fn record_transfer(
         &mut self,
         from: AccountId,
@@ -226,12 +247,10 @@ impl Engine {
             self.stats.self_transfers += u64::from(from == to);
             return Ok(Outcome::Nothing);
         }
-        if self.ledger.overflows(to, amount) {
+        let Some((_, id)) = self.history.tail.next() else { return Err(ApplyError::Full) };
+        let Some((debit, to_before)) = self.ledger.transfer(from, to, amount) else {
             return Ok(Outcome::Refused(Refusal::BalanceOverflow));
-        }
-        let (_, id) = self.history.tail.next().ok_or(ApplyError::Full)?;
-        let debit = self.ledger.debit(from, amount);
-        let to_before = self.ledger.credit(to, amount);
+        };
         let transfer = Transfer { id, from, to, amount, debit, to_before };
         Ok(Outcome::Moved(Movement::Transfer(transfer)))
     }
@@ -369,6 +388,13 @@ impl Engine {
         let end = self.journal.first().unwrap_or(self.history.blocks_len());
         Ok(self.history.seal_due(end, &self.ledger.accounts)?)
     }
+}
+
+/// Where among so many events the group stands that is as far behind the first
+/// in its steps.
+fn group(events: usize, step: usize, behind: usize) -> Range<usize> {
+    let upto = |groups: Option<usize>| events.min(groups.unwrap_or(0) * GROUP);
+    upto(step.checked_sub(behind))..upto((step + 1).checked_sub(behind))
 }
 
 fn refusal(block: &BlockMeta, event: &LedgerEvent, reason: Refusal) -> Effect {

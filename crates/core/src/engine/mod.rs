@@ -24,7 +24,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 pub use config::{ApplyError, EngineConfig};
-use locate::Sought;
+use locate::Located;
 pub use report::MemoryStats;
 pub use sums::{DeskSum, Sums, UnitSums};
 
@@ -35,7 +35,7 @@ use crate::history::{Archive, History, MemoryArchive};
 use crate::image::EngineImage;
 use crate::journal::Journal;
 use crate::late::LateTrace;
-use crate::ledger::{Holding, Ledger, LedgerStats};
+use crate::ledger::{Ledger, LedgerStats};
 use crate::movement::{AccountId, BlockIx, BlockMeta};
 use crate::trace::{Labels, Lane, LaneIx, Notes, Tracer, World};
 use crate::{AccountKey, AlertId, Amount, Case, Chain, Effect, Event};
@@ -104,9 +104,8 @@ pub struct Engine {
     finals: [Option<u64>; 2],
     stats: LedgerStats,
     notes: Notes,
-    /// The accounts of the events at hand, and their ids by event.
-    sought: Vec<Sought>,
-    located: Vec<[AccountId; 2]>,
+    /// The accounts of the block at hand.
+    located: Located,
     /// An image that was begun and is not whole yet.
     imaging: Option<Box<EngineImage>>,
 }
@@ -179,12 +178,9 @@ impl Engine {
         self.ledger.accounts.intern(account).ok_or(ApplyError::Full)
     }
 
+    #[inline]
     fn see(&mut self, id: AccountId) {
-        let holding = self.ledger.holding(id);
-        if !holding.seen {
-            self.ledger.set_holding(id, Holding { seen: true, ..holding });
-            self.stats.accounts += 1;
-        }
+        self.stats.accounts += usize::from(self.ledger.see(id));
     }
 
     fn head_number(&self, chain: Chain) -> Option<u64> {
