@@ -191,11 +191,13 @@ def simulate(row, transfers, binary):
         owners = (name for file in inner for name, own in STAGES if re.search(own, file))
         found[next(owners, library)].update(counts)
     print(f"{row}, {transfers} transfers: for each of them\n")
+    # The run that is asked for, and the first one.
+    runs = 2
     print("| stage |" + "".join(f" {title} |" for title, _ in SIMULATED))
     print("|---|" + "---|" * len(SIMULATED))
     found["together"] = sum(found.values(), collections.Counter())
     for stage, counts in sorted(found.items(), key=lambda item: (item[0] == "together", -item[1]["Ir"])):
-        sums = (sum(counts[name] for name in names) / transfers for _, names in SIMULATED)
+        sums = (sum(counts[name] for name in names) / transfers / runs for _, names in SIMULATED)
         instructions, *misses = sums
         print(f"| {stage} | {instructions:.0f} |" + "".join(f" {count:.1f} |" for count in misses))
 
