@@ -82,7 +82,7 @@ impl Engine {
                 }
             }
             Outcome::Refused(reason) => effects.push(refusal(block, event, reason)),
-            Outcome::Moved(movement) if self.concerns_no_case(&movement) => {}
+            Outcome::Moved(movement) if self.concerns_no_case(&movement, mark, block.chain) => {}
             Outcome::Moved(movement) => {
                 self.trace(&movement, mark, block, effects)?;
                 touches.append(&mut self.notes.touches);
@@ -281,12 +281,14 @@ impl Engine {
     }
 
     /// Whether the movement is one of clean units between accounts that no case
-    /// ever tainted, while nothing else is waited for: most are.
+    /// ever tainted, and no source, while the desk follows no units: most are.
     #[inline]
-    fn concerns_no_case(&self, movement: &Movement) -> bool {
+    fn concerns_no_case(&self, movement: &Movement, mark: Mark, chain: Chain) -> bool {
         let Movement::Transfer(transfer) = movement else { return false };
         let tainted = self.ledger.slot(transfer.from) | self.ledger.slot(transfer.to);
-        tainted == 0 && !self.tracer.names_transfers() && !self.desk.follows_units()
+        tainted == 0
+            && !self.desk.follows_units()
+            && self.tracer.marked(chain, mark.tx, mark.log_index).is_empty()
     }
 
     /// Traces a movement and tells what it showed.

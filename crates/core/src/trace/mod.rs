@@ -291,15 +291,10 @@ impl Tracer {
         all
     }
 
-    /// Whether any transfer is a source by its name.
-    #[inline]
-    pub(crate) fn names_transfers(&self) -> bool {
-        !self.source_transfers.is_empty()
-    }
-
     /// The lanes of which that transfer is a source.
+    #[inline]
     pub(crate) fn marked(&self, chain: Chain, tx: TxHash, log_index: u32) -> &[LaneIx] {
-        if !self.names_transfers() || log_index == NO_LOG_INDEX {
+        if self.source_transfers.is_empty() || log_index == NO_LOG_INDEX {
             return &[];
         }
         self.source_transfers.get(&(chain, tx, log_index)).map_or(&[], Vec::as_slice)
