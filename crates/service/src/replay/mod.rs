@@ -26,6 +26,8 @@ pub use input::Progress;
 /// A run over files.
 pub struct Replay {
     pipeline: Pipeline,
+    /// The format that was named, if any was.
+    format: Option<Format>,
     decoder: Decoder,
     metrics: Arc<Metrics>,
     folder: Option<Folder>,
@@ -63,6 +65,7 @@ impl Replay {
         let folder = out.map(|out| Folder::create(out, &engine)).transpose()?;
         Ok(Replay {
             pipeline: Pipeline::new(engine, [window; 2], Arc::clone(&metrics)),
+            format,
             // The slice and the plain CSV are told by their headers.
             decoder: Decoder::new(format.filter(|format| *format != Format::Slice)),
             metrics,
@@ -81,6 +84,14 @@ impl Replay {
     /// the engine stops, or (strict) a line cannot be read.
     pub fn read(&mut self, path: &Path, progress: &Progress) -> anyhow::Result<()> {
         match Input::open(path, progress)? {
+            Input::Csv(_) if self.format == Some(Format::Compact) => {
+                Err(anyhow::anyhow!("{} does not begin with a compact record", path.display()))
+                    .explain(
+                        format!("cannot read {}", path.display()),
+                        "leave --format out, and it is told from the file; in a compact one each \
+                         block stands behind its length",
+                    )
+            }
             Input::Csv(reader) => self.read_csv(path, reader),
             Input::Lines(reader) => self.read_lines(path, reader),
             Input::Compact(reader) => self.read_messages(path, reader),

@@ -152,6 +152,8 @@ fn a_file_of_no_known_format_is_an_error_that_says_what_is_missing() {
     assert_failure(&folder, &["other.csv"], &columns);
     folder.write("short.csv", "chain,block,log_index,timestamp,tx,event,from,to\n");
     assert_failure(&folder, &["short.csv"], &["short.csv is of no known format", "amount"]);
+    let told = ["other.csv does not begin with a compact record", "leave --format out"];
+    assert_failure(&folder, &["other.csv", "--format", "compact"], &told);
 }
 
 #[test]
