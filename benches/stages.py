@@ -47,6 +47,8 @@ STAGES = [
 ]
 # What is simulated: size, ways and line of the caches (of AMD's Zen 4 a core).
 CACHES = ["--D1=32768,8,64", "--LL=1048576,8,64"]
+# How many runs are simulated, after the first that each row makes.
+RUNS = 1
 # The name of a column, and the counts of callgrind that it adds up.
 SIMULATED = [
     ("instructions", ["Ir"]),
@@ -159,7 +161,7 @@ def simulated(binary, row, transfers, data):
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", "--cache-sim=yes", *CACHES, "--dump-instr=yes", "--compress-pos=no",
          "--compress-strings=no", "--toggle-collect=flow_core::engine::Engine::apply",
-         f"--callgrind-out-file={data}", binary, row, "--transfers", str(transfers), "--runs", "1"],
+         f"--callgrind-out-file={data}", binary, row, "--transfers", str(transfers), "--runs", str(RUNS)],
         env={**os.environ, "FLOW_BENCH_ROW": row}, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"valgrind failed:\n{done.stderr}")
@@ -191,13 +193,11 @@ def simulate(row, transfers, binary):
         owners = (name for file in inner for name, own in STAGES if re.search(own, file))
         found[next(owners, library)].update(counts)
     print(f"{row}, {transfers} transfers: for each of them\n")
-    # The run that is asked for, and the first one.
-    runs = 2
     print("| stage |" + "".join(f" {title} |" for title, _ in SIMULATED))
     print("|---|" + "---|" * len(SIMULATED))
     found["together"] = sum(found.values(), collections.Counter())
     for stage, counts in sorted(found.items(), key=lambda item: (item[0] == "together", -item[1]["Ir"])):
-        sums = (sum(counts[name] for name in names) / transfers / runs for _, names in SIMULATED)
+        sums = (sum(counts[name] for name in names) / transfers / (1 + RUNS) for _, names in SIMULATED)
         instructions, *misses = sums
         print(f"| {stage} | {instructions:.0f} |" + "".join(f" {count:.1f} |" for count in misses))
 

@@ -3,9 +3,9 @@
 //! process, and the memory that all of it needs. Prints a Markdown table.
 //!
 //! The first run takes fresh memory from the system, which a virtual machine may
-//! have to ask of its host at a third of a GB a second. It is told by itself; the
-//! runs after it, which are counted, take that memory again, as the limit takes
-//! memory that was touched before.
+//! have to wait for its host to give. It is told by itself; the runs after it,
+//! which are counted, take that memory again, as the limit takes memory that was
+//! touched before.
 //!
 //! `cargo run --release -p flow-benches --example stream -- [ROW]... [--transfers N]
 //! [--runs N]`, where a row is a policy and a number of cases, such as

@@ -121,22 +121,6 @@ impl Ledger {
         before
     }
 
-    /// Moves units between two accounts; `None` if the receiver cannot take so
-    /// many. What is missing must have come before our first event.
-    #[inline]
-    pub(crate) fn transfer(
-        &mut self,
-        from: AccountId,
-        to: AccountId,
-        amount: Amount,
-    ) -> Option<(Debit, Amount)> {
-        let to_before = self.account(to).balance;
-        let to_after = to_before.checked_add(amount)?;
-        let debit = self.debit(from, amount);
-        self.account_mut(to).balance = to_after;
-        Some((debit, to_before))
-    }
-
     /// Whether the credit would exceed 2^64 − 1 units.
     #[inline]
     pub(crate) fn overflows(&self, id: AccountId, amount: Amount) -> bool {

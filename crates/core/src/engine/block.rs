@@ -1,8 +1,6 @@
 //! A block: its events move units, each case is traced, the desk looks.
 
-use std::ops::Range;
-
-use super::locate::{GROUP, NOBODY, STEPS};
+use super::locate::{NOBODY, STEPS, group, steps};
 use super::{ApplyError, Engine, not_conserved};
 use crate::graph::Edge;
 use crate::journal::{AccountWas, Entry, LaneWas};
@@ -39,7 +37,7 @@ impl Engine {
         self.tell_books_if_due(before.as_ref(), &meta, effects);
         let mut touches = self.wake(&meta);
         self.begin_locating();
-        for step in 0..block.events.len().div_ceil(GROUP) + STEPS {
+        for step in 0..steps(block.events.len()) {
             let group = |behind| group(block.events.len(), step, behind);
             self.guess();
             self.ask(block.chain, &block.events[group(0)]);
@@ -247,10 +245,12 @@ impl Engine {
             self.stats.self_transfers += u64::from(from == to);
             return Ok(Outcome::Nothing);
         }
-        let Some((_, id)) = self.history.tail.next() else { return Err(ApplyError::Full) };
-        let Some((debit, to_before)) = self.ledger.transfer(from, to, amount) else {
+        if self.ledger.overflows(to, amount) {
             return Ok(Outcome::Refused(Refusal::BalanceOverflow));
-        };
+        }
+        let Some((_, id)) = self.history.tail.next() else { return Err(ApplyError::Full) };
+        let debit = self.ledger.debit(from, amount);
+        let to_before = self.ledger.credit(to, amount);
         let transfer = Transfer { id, from, to, amount, debit, to_before };
         Ok(Outcome::Moved(Movement::Transfer(transfer)))
     }
@@ -390,13 +390,6 @@ impl Engine {
         let end = self.journal.first().unwrap_or(self.history.blocks_len());
         Ok(self.history.seal_due(end, &self.ledger.accounts)?)
     }
-}
-
-/// Where among so many events the group stands that is as far behind the first
-/// in its steps.
-fn group(events: usize, step: usize, behind: usize) -> Range<usize> {
-    let upto = |groups: Option<usize>| events.min(groups.unwrap_or(0) * GROUP);
-    upto(step.checked_sub(behind))..upto((step + 1).checked_sub(behind))
 }
 
 fn refusal(block: &BlockMeta, event: &LedgerEvent, reason: Refusal) -> Effect {

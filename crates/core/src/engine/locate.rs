@@ -15,13 +15,25 @@ use crate::trace::Book;
 use crate::{AccountKey, Chain, LedgerEvent};
 
 /// Events that go through a step together.
-pub(super) const GROUP: usize = 8;
+const GROUP: usize = 8;
 
 /// Steps before a group is applied.
 pub(super) const STEPS: usize = 4;
 
 /// In place of an account that an event does not have.
 pub(super) const NOBODY: AccountId = AccountId(u32::MAX);
+
+/// Until the last group of so many events is applied.
+pub(super) const fn steps(events: usize) -> usize {
+    events.div_ceil(GROUP) + STEPS
+}
+
+/// Where among so many events the group stands that is as far behind the first
+/// in its steps.
+pub(super) fn group(events: usize, step: usize, behind: usize) -> Range<usize> {
+    let upto = |groups: Option<usize>| events.min(groups.unwrap_or(0) * GROUP);
+    upto(step.checked_sub(behind))..upto((step + 1).checked_sub(behind))
+}
 
 /// An account that an event names.
 #[derive(Clone, Copy, Debug)]
