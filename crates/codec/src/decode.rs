@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use crate::address::AddressCache;
 use crate::error::{DecodeError, shown};
 use crate::field::Text;
+use crate::shape::Shapes;
 use crate::{Decoded, compact, ethereum_etl, java_tron, json_rpc, plain, slice};
 
 /// An input format.
@@ -92,20 +93,22 @@ fn of_json(record: &str) -> Result<Format, DecodeError> {
     serde_json::from_str::<Keys>(record)?.format().ok_or(DecodeError::UnknownFormat)
 }
 
-/// Decodes records one by one. Holds nothing but addresses already read, so the
-/// order of records never changes what they mean.
+/// Decodes records one by one. Holds nothing but addresses already read and
+/// templates of records, so the order of records never changes what they mean.
 #[derive(Debug, Default)]
 pub struct Decoder {
     format: Option<Format>,
     /// The format of the last record.
     last: Option<Format>,
     cache: AddressCache,
+    plain: Shapes<()>,
+    java_tron: java_tron::LogShapes,
 }
 
 impl Decoder {
     /// A decoder of one format, or of all mixed.
     pub fn new(format: Option<Format>) -> Self {
-        Decoder { format, last: None, cache: AddressCache::new() }
+        Decoder { format, ..Decoder::default() }
     }
 
     /// The format of the record that was decoded last, if it was recognised.
@@ -132,8 +135,8 @@ impl Decoder {
         };
         self.last = Some(format);
         match format {
-            Format::Plain => plain::decode(text, &mut self.cache, out),
-            Format::JavaTron => java_tron::decode(text, &mut self.cache, out),
+            Format::Plain => plain::decode(text, &mut self.cache, &mut self.plain, out),
+            Format::JavaTron => java_tron::decode(text, &mut self.cache, &mut self.java_tron, out),
             Format::EthereumEtl => ethereum_etl::decode(text, &mut self.cache, out),
             Format::JsonRpc => json_rpc::decode(text, out),
             Format::Slice | Format::Compact => Err(DecodeError::UnknownFormat),

@@ -19,6 +19,12 @@ use crate::error::{DecodeError, shown};
 #[derive(Debug)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
 
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Text(Cow::Borrowed(text))
+    }
+}
+
 impl Deref for Text<'_> {
     type Target = str;
 
@@ -58,6 +64,17 @@ pub(crate) enum Number {
     Unfit(String),
 }
 
+impl Number {
+    /// The number of a string, or of digits that fit into 64 bits.
+    pub(crate) fn of_text(text: &str) -> Number {
+        let parsed = match text.strip_prefix("0x") {
+            Some(digits) => parse_digits(digits, 16),
+            None => parse_digits(text, 10),
+        };
+        parsed.map_or_else(|| Number::Unfit(shown(text)), Number::Exact)
+    }
+}
+
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct NumberVisitor;
@@ -81,11 +98,7 @@ impl<'de> Deserialize<'de> for Number {
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Number, E> {
-                let parsed = match text.strip_prefix("0x") {
-                    Some(digits) => parse_digits(digits, 16),
-                    None => parse_digits(text, 10),
-                };
-                Ok(parsed.map_or_else(|| Number::Unfit(shown(text)), Number::Exact))
+                Ok(Number::of_text(text))
             }
         }
         deserializer.deserialize_any(NumberVisitor)
@@ -101,7 +114,19 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
-    const MAX: usize = 4;
+    pub(crate) const MAX: usize = 4;
+
+    /// Those of these texts.
+    pub(crate) fn of_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Topics {
+        let mut topics = Topics::default();
+        texts.into_iter().for_each(|text| topics.push(text));
+        topics
+    }
+
+    /// Whether all of them are 32 bytes of hex, and not too many.
+    pub(crate) fn are_fit(&self) -> bool {
+        self.unfit.is_none()
+    }
 
     /// The topics, if all of them are 32 bytes of hex.
     pub(crate) fn words(&self) -> Result<&[[u8; 32]], DecodeError> {

@@ -18,13 +18,14 @@ use serde_json::value::RawValue;
 use crate::address::{AddressCache, parse, parse_bytes, parse_tx};
 use crate::error::{DecodeError, shown};
 use crate::field::{self, Number, Text, Topics, required};
+use crate::shape::{Shapes, Step};
 use crate::tether::{self, LogMeaning, Parameter, decode_call, decode_named_log, decode_text_log};
 use crate::{BlockHeader, ChainAction, ChainEvent, Decoded, Ignored, LogIndex};
 
 const CHAIN: Chain = Chain::Tron;
 
 /// The union of all triggers: one parse tells the trigger and reads it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
     #[serde(borrow)]
@@ -49,12 +50,89 @@ struct Record<'a> {
     transaction_list: Option<Vec<Text<'a>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct RawData<'a> {
     #[serde(borrow)]
     address: Option<Text<'a>>,
     topics: Option<Topics>,
     data: Option<Text<'a>>,
+}
+
+const TRIGGER_NAME: usize = 0;
+const TIME_STAMP: usize = 1;
+const UNIQUE_ID: usize = 2;
+const TRANSACTION_ID: usize = 3;
+const BLOCK_NUMBER: usize = 4;
+const BLOCK_HASH: usize = 5;
+const SOLID: usize = 6;
+const CONTRACT_ADDRESS: usize = 7;
+const DATA: usize = 8;
+const TOPIC: usize = 9;
+const RAW_ADDRESS: usize = TOPIC + Topics::MAX;
+const RAW_DATA: usize = RAW_ADDRESS + 1;
+const RAW_TOPIC: usize = RAW_DATA + 1;
+const ROLES: usize = RAW_TOPIC + Topics::MAX;
+
+/// The role of a value in the record of a log, if it is read.
+fn role(path: &[Step<'_>]) -> Option<usize> {
+    use Step::{Item, Key};
+    Some(match path {
+        [Key("triggerName")] => TRIGGER_NAME,
+        [Key("timeStamp")] => TIME_STAMP,
+        [Key("uniqueId")] => UNIQUE_ID,
+        [Key("transactionId")] => TRANSACTION_ID,
+        [Key("blockNumber")] => BLOCK_NUMBER,
+        [Key("blockHash")] => BLOCK_HASH,
+        [Key("latestSolidifiedBlockNumber")] => SOLID,
+        [Key("contractAddress")] => CONTRACT_ADDRESS,
+        [Key("data")] => DATA,
+        [Key("topicList"), Item(number @ 0..Topics::MAX)] => TOPIC + number,
+        [Key("rawData"), Key("address")] => RAW_ADDRESS,
+        [Key("rawData"), Key("data")] => RAW_DATA,
+        [Key("rawData"), Key("topics"), Item(number @ 0..Topics::MAX)] => RAW_TOPIC + number,
+        _ => return None,
+    })
+}
+
+impl<'a> Record<'a> {
+    /// The record of a log with these values, each at the place of its role.
+    fn of_values(values: &[Option<&'a str>; ROLES], removed: Option<bool>) -> Record<'a> {
+        let text = |role: usize| values[role].map(Text::from);
+        let number = |role: usize| values[role].map(Number::of_text);
+        let topics = |first: usize| {
+            let texts = values[first..first + Topics::MAX].iter();
+            Topics::of_texts(texts.map_while(|text| *text))
+        };
+        let raw_data = values[RAW_ADDRESS].map(|address| RawData {
+            address: Some(address.into()),
+            topics: Some(topics(RAW_TOPIC)),
+            data: text(RAW_DATA),
+        });
+        Record {
+            topic_list: raw_data.is_none().then(|| topics(TOPIC)),
+            raw_data,
+            time_stamp: number(TIME_STAMP),
+            unique_id: text(UNIQUE_ID),
+            transaction_id: text(TRANSACTION_ID),
+            contract_address: text(CONTRACT_ADDRESS),
+            block_number: number(BLOCK_NUMBER),
+            block_hash: text(BLOCK_HASH),
+            removed,
+            latest_solidified_block_number: number(SOLID),
+            data: text(DATA),
+            ..Record::default()
+        }
+    }
+
+    /// Whether a log that was read well is told by the values with a role alone:
+    /// not by the decoded maps, nor by more topics than there are.
+    fn tells_in_values(&self) -> bool {
+        let topics = match &self.raw_data {
+            Some(raw) => raw.topics.as_ref(),
+            None => self.topic_list.as_ref(),
+        };
+        topics.is_some_and(Topics::are_fit)
+    }
 }
 
 /// One log of a transaction message.
@@ -68,19 +146,32 @@ struct LogEntry<'a> {
     log_index: Option<Number>,
 }
 
+/// Templates of logs. What the records of one share beside its words is whether
+/// they are `removed`.
+pub(crate) type LogShapes = Shapes<Option<bool>>;
+
 /// Decodes one message.
 pub(crate) fn decode(
     text: &str,
     cache: &mut AddressCache,
+    shapes: &mut LogShapes,
     out: &mut Vec<Decoded>,
 ) -> Result<(), DecodeError> {
-    let record: Record<'_> = serde_json::from_str(text)?;
+    if let Some((values, removed)) = shapes.fit(text)
+        && values[TRIGGER_NAME].is_some_and(is_contract_log)
+    {
+        out.push(contract_log(&mut Record::of_values(&values, removed), cache)?);
+        return Ok(());
+    }
+    let mut record: Record<'_> = serde_json::from_str(text)?;
     let name = required("triggerName", record.trigger_name.as_deref())?;
     match name {
-        "contractEventTrigger"
-        | "contractLogTrigger"
-        | "solidityEventTrigger"
-        | "solidityLogTrigger" => out.push(contract_log(record, cache)?),
+        name if is_contract_log(name) => {
+            out.push(contract_log(&mut record, cache)?);
+            if record.tells_in_values() {
+                shapes.learn(text, record.removed, role);
+            }
+        }
         "blockTrigger" => out.push(Decoded::Header(header(record)?)),
         "solidityTrigger" => {
             let field = "latestSolidifiedBlockNumber";
@@ -137,13 +228,26 @@ fn solid(record: &mut Record<'_>) -> Result<Option<u64>, DecodeError> {
     field::solid(field, record.latest_solidified_block_number.take())
 }
 
-fn contract_log(mut record: Record<'_>, cache: &mut AddressCache) -> Result<Decoded, DecodeError> {
-    let action = match log_meaning(&record, cache)? {
+fn is_contract_log(trigger_name: &str) -> bool {
+    matches!(
+        trigger_name,
+        "contractEventTrigger"
+            | "contractLogTrigger"
+            | "solidityEventTrigger"
+            | "solidityLogTrigger"
+    )
+}
+
+fn contract_log(
+    record: &mut Record<'_>,
+    cache: &mut AddressCache,
+) -> Result<Decoded, DecodeError> {
+    let action = match log_meaning(record, cache)? {
         LogMeaning::Action(action) => action,
         LogMeaning::Ignored(ignored) => return Ok(Decoded::Ignored(ignored)),
     };
     let index = record.unique_id.as_deref().map(index_in_tx).transpose()?;
-    Ok(origin(&mut record)?.event(index, action))
+    Ok(origin(record)?.event(index, action))
 }
 
 fn log_meaning(record: &Record<'_>, cache: &mut AddressCache) -> Result<LogMeaning, DecodeError> {

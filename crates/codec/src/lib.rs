@@ -19,6 +19,7 @@ mod field;
 mod java_tron;
 mod json_rpc;
 mod plain;
+mod shape;
 mod slice;
 mod tether;
 pub mod wire;

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::address::{AddressCache, parse_chain, parse_tx};
 use crate::error::{DecodeError, shown};
 use crate::field::{self, scalar_text};
+use crate::shape::{Shapes, Step};
 use crate::{ChainAction, ChainEvent, Decoded, LogIndex};
 
 /// The columns, in the order in which [`event`] takes them.
@@ -34,12 +35,25 @@ struct Record<'a> {
     amount: Option<&'a RawValue>,
 }
 
+/// The role of a value: its column.
+fn role(path: &[Step<'_>]) -> Option<usize> {
+    match path {
+        [Step::Key(name)] => COLUMNS.iter().position(|column| column == name),
+        _ => None,
+    }
+}
+
 /// Decodes one JSON line.
 pub(crate) fn decode(
     text: &str,
     cache: &mut AddressCache,
+    shapes: &mut Shapes<()>,
     out: &mut Vec<Decoded>,
 ) -> Result<(), DecodeError> {
+    if let Some((values, ())) = shapes.fit(text) {
+        out.push(event(values.map(Option::unwrap_or_default), cache)?);
+        return Ok(());
+    }
     let record: Record<'_> = serde_json::from_str(text)?;
     let fields = [
         scalar_text(record.chain)?,
@@ -53,6 +67,7 @@ pub(crate) fn decode(
         scalar_text(record.amount)?,
     ];
     out.push(event(fields.each_ref().map(AsRef::as_ref), cache)?);
+    shapes.learn(text, (), role);
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use crate::follow::{PartitionId, Record};
 use crate::metrics::ClientMetrics;
 
 /// Batches that wait to be taken.
-const QUEUE_BATCHES: usize = 4;
+const QUEUE_BATCHES: usize = 64;
 
 /// A batch holds no more records.
 const BATCH_RECORDS: usize = 256;
