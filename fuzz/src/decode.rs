@@ -7,6 +7,8 @@
 use flow_codec::{CsvLayout, DecodeError, Decoded, Decoder, Format};
 use flow_core::Chain;
 
+use crate::seeds::templates;
+
 /// Lines or rows of one input that are looked at.
 const LINES_MAX: usize = 64;
 
@@ -24,6 +26,9 @@ const HEADERS: [&[&str]; 3] = [
 /// Decodes the bytes as one record, as lines of records, and as rows of CSV.
 pub fn decode_record(data: &[u8]) {
     let mut warm = Decoder::new(None);
+    for template in templates() {
+        warm.decode(template.as_bytes(), &mut Vec::new()).expect("a template is well formed");
+    }
     decode_each_way(&mut warm, data);
     if data.contains(&b'\n') {
         data.split(|byte| *byte == b'\n')

@@ -119,7 +119,12 @@ impl Topics {
     /// Those of these texts.
     pub(crate) fn of_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Topics {
         let mut topics = Topics::default();
-        texts.into_iter().for_each(|text| topics.push(text));
+        for text in texts {
+            topics.push(text);
+            if topics.unfit.is_some() {
+                break;
+            }
+        }
         topics
     }
 

@@ -238,10 +238,7 @@ fn is_contract_log(trigger_name: &str) -> bool {
     )
 }
 
-fn contract_log(
-    record: &mut Record<'_>,
-    cache: &mut AddressCache,
-) -> Result<Decoded, DecodeError> {
+fn contract_log(record: &mut Record<'_>, cache: &mut AddressCache) -> Result<Decoded, DecodeError> {
     let action = match log_meaning(record, cache)? {
         LogMeaning::Action(action) => action,
         LogMeaning::Ignored(ignored) => return Ok(Decoded::Ignored(ignored)),

@@ -8,6 +8,7 @@ mod engine_made;
 mod text;
 
 pub use engine_made::{alerts, segments};
+pub(crate) use text::templates;
 pub use text::{case_files, feeds, records};
 
 /// What parsers look for, and values at bounds, for mutations to put in.

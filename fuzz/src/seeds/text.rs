@@ -1,6 +1,8 @@
 //! Seeds that are text, or records beside it: records, feeds, and what users
 //! write.
 
+use std::sync::OnceLock;
+
 use flow_codec::address::{format, format_account};
 use flow_codec::case_file::{case_to_json, label_to_json};
 use flow_core::Block;
@@ -8,6 +10,9 @@ use flow_sim::feed;
 use flow_sim::ledger_gen::{RandomLedger, random_ledger};
 
 use super::any_bytes;
+
+/// Records of which decoders make templates, so many of a ledger and format.
+const TEMPLATES: usize = 4;
 
 /// Records that invented traffic lacks: headers, other kinds, answers of nodes.
 const RECORDS: [&str; 10] = [
@@ -53,6 +58,21 @@ pub fn records() -> Vec<Vec<u8>> {
     let compact = ledgers().flat_map(|ledger| ledger.blocks.into_iter().take(4));
     let compact = compact.map(|block| feed::compact(&block));
     seeds.into_iter().map(String::into_bytes).chain(compact).collect()
+}
+
+/// Well-formed records of the formats that are read by templates.
+pub(crate) fn templates() -> &'static [String] {
+    static MADE: OnceLock<Vec<String>> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let formats = [feed::java_tron, feed::plain_json];
+        let of = |ledger: RandomLedger| {
+            let records = |format: fn(&Block) -> Vec<String>| {
+                ledger.blocks.iter().flat_map(format).take(TEMPLATES).collect::<Vec<String>>()
+            };
+            formats.map(records).concat()
+        };
+        ledgers().take(2).flat_map(of).collect()
+    })
 }
 
 /// Lines of a few blocks, some taken back and told again; and any bytes, as

@@ -42,7 +42,8 @@ fn parsed(text: &str) -> Option<[String; 4]> {
 fn values_are_cut_out() {
     let mut shapes = shapes();
     assert_eq!(fit(&mut shapes, SAMPLE), Some([Some("x"), Some("7"), Some("é"), Some("12")]));
-    let other = r#"{"a": {"b":["",0, null]},"c":"ünd","n":9999999999999999999,"on":true,"skipped":"y"}"#;
+    let other =
+        r#"{"a": {"b":["",0, null]},"c":"ünd","n":9999999999999999999,"on":true,"skipped":"y"}"#;
     let values = [Some(""), Some("0"), Some("ünd"), Some("9999999999999999999")];
     assert_eq!(fit(&mut shapes, other), Some(values));
 }
