@@ -12,7 +12,7 @@ pub enum BenchCommand {
     #[command(after_help = "\
 Examples:
   usdt-flow bench throughput --brokers 127.0.0.1:9092
-  usdt-flow bench throughput --brokers 127.0.0.1:9092 --format java-tron,plain --records 2000000
+  usdt-flow bench throughput --brokers 127.0.0.1:9092 --format java-tron,plain --events 2000000
   Without a Kafka, over a throw-away one:
     deploy/dev/kafka.sh run -- sh -c 'usdt-flow bench throughput --brokers \"$KAFKA_BOOTSTRAP\"'
 

@@ -173,7 +173,7 @@ fn shell() -> Vec<Setting> {
     vec![
         setting("limits.memory_max_mb", Kind::Number(0..=1 << 24), Some(Value::Number(0))),
         setting("commit.interval_ms", Kind::Number(1..=10_000), Some(Value::Number(50))),
-        setting("commit.max_records", Kind::Number(1..=1_000_000), Some(Value::Number(20_000))),
+        setting("commit.max_records", Kind::Number(1..=1_000_000), Some(Value::Number(50_000))),
         setting("http.metrics_listen", Kind::Text, text("127.0.0.1:9464")),
         setting("http.health_listen", Kind::Text, text("127.0.0.1:9465")),
         setting("http.linger_seconds", Kind::Number(0..=600), Some(Value::Number(30))),

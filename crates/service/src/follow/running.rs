@@ -234,7 +234,7 @@ impl<L: Log> Session<'_, '_, L> {
                 }
             };
             failpoint::hit("committed");
-            state.outputs.clear();
+            state.outputs.sent(took);
             state.note_told();
             state.progress.committed();
             state.shared.metrics.committed(state.batch_records, took);
