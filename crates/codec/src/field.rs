@@ -16,7 +16,7 @@ use crate::address::{parse_block_hash, parse_word, read_digits, strip_0x};
 use crate::error::{DecodeError, shown};
 
 /// A JSON string, borrowed unless it holds escapes.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
 
 impl<'a> From<&'a str> for Text<'a> {
@@ -56,7 +56,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// A whole number: a JSON number, or a string of decimal or `0x` hex digits.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Number {
     /// Read exactly.
     Exact(u64),
@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for Number {
 }
 
 /// Topics of a log: the EVM allows at most [`Topics::MAX`].
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Topics {
     words: [[u8; 32]; Topics::MAX],
     count: usize,

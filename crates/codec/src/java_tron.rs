@@ -50,7 +50,7 @@ struct Record<'a> {
     transaction_list: Option<Vec<Text<'a>>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 struct RawData<'a> {
     #[serde(borrow)]
     address: Option<Text<'a>>,
@@ -111,6 +111,7 @@ impl<'a> Record<'a> {
         Record {
             topic_list: raw_data.is_none().then(|| topics(TOPIC)),
             raw_data,
+            trigger_name: text(TRIGGER_NAME),
             time_stamp: number(TIME_STAMP),
             unique_id: text(UNIQUE_ID),
             transaction_id: text(TRANSACTION_ID),
@@ -124,14 +125,25 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether a log that was read well is told by the values with a role alone:
-    /// not by the decoded maps, nor by more topics than there are.
-    fn tells_in_values(&self) -> bool {
+    /// Whether another record of a log is told alike, and by its topics: not by
+    /// the decoded maps, nor by more topics than there are.
+    fn is_told_as(&self, other: &Record<'_>) -> bool {
         let topics = match &self.raw_data {
             Some(raw) => raw.topics.as_ref(),
             None => self.topic_list.as_ref(),
         };
         topics.is_some_and(Topics::are_fit)
+            && self.raw_data == other.raw_data
+            && self.topic_list == other.topic_list
+            && self.trigger_name == other.trigger_name
+            && self.time_stamp == other.time_stamp
+            && self.unique_id == other.unique_id
+            && self.transaction_id == other.transaction_id
+            && self.contract_address == other.contract_address
+            && self.block_number == other.block_number
+            && self.block_hash == other.block_hash
+            && self.latest_solidified_block_number == other.latest_solidified_block_number
+            && self.data == other.data
     }
 }
 
@@ -160,17 +172,17 @@ pub(crate) fn decode(
     if let Some((values, removed)) = shapes.fit(text)
         && values[TRIGGER_NAME].is_some_and(is_contract_log)
     {
-        out.push(contract_log(&mut Record::of_values(&values, removed), cache)?);
+        out.push(contract_log(&Record::of_values(&values, removed), cache)?);
         return Ok(());
     }
-    let mut record: Record<'_> = serde_json::from_str(text)?;
+    let record: Record<'_> = serde_json::from_str(text)?;
     let name = required("triggerName", record.trigger_name.as_deref())?;
     match name {
         name if is_contract_log(name) => {
-            out.push(contract_log(&mut record, cache)?);
-            if record.tells_in_values() {
-                shapes.learn(text, record.removed, role);
-            }
+            out.push(contract_log(&record, cache)?);
+            shapes.learn(text, record.removed, role, |values| {
+                record.is_told_as(&Record::of_values(values, record.removed))
+            });
         }
         "blockTrigger" => out.push(Decoded::Header(header(record)?)),
         "solidityTrigger" => {
@@ -210,12 +222,12 @@ impl Origin {
     }
 }
 
-fn origin(record: &mut Record<'_>) -> Result<Origin, DecodeError> {
-    let block = field::number("blockNumber", record.block_number.take())?;
+fn origin(record: &Record<'_>) -> Result<Origin, DecodeError> {
+    let block = field::number("blockNumber", record.block_number.clone())?;
     Ok(Origin {
         block,
         block_hash: checked_hash(record.block_hash.as_deref(), block)?,
-        timestamp_ms: field::number("timeStamp", record.time_stamp.take())?,
+        timestamp_ms: field::number("timeStamp", record.time_stamp.clone())?,
         tx: parse_tx(required("transactionId", record.transaction_id.as_deref())?)
             .map_err(|error| error.at("transactionId"))?,
         removed: record.removed.unwrap_or(false),
@@ -223,9 +235,9 @@ fn origin(record: &mut Record<'_>) -> Result<Origin, DecodeError> {
     })
 }
 
-fn solid(record: &mut Record<'_>) -> Result<Option<u64>, DecodeError> {
+fn solid(record: &Record<'_>) -> Result<Option<u64>, DecodeError> {
     let field = "latestSolidifiedBlockNumber";
-    field::solid(field, record.latest_solidified_block_number.take())
+    field::solid(field, record.latest_solidified_block_number.clone())
 }
 
 fn is_contract_log(trigger_name: &str) -> bool {
@@ -238,7 +250,7 @@ fn is_contract_log(trigger_name: &str) -> bool {
     )
 }
 
-fn contract_log(record: &mut Record<'_>, cache: &mut AddressCache) -> Result<Decoded, DecodeError> {
+fn contract_log(record: &Record<'_>, cache: &mut AddressCache) -> Result<Decoded, DecodeError> {
     let action = match log_meaning(record, cache)? {
         LogMeaning::Action(action) => action,
         LogMeaning::Ignored(ignored) => return Ok(Decoded::Ignored(ignored)),
@@ -310,7 +322,7 @@ fn transaction(mut record: Record<'_>, out: &mut Vec<Decoded>) -> Result<(), Dec
         out.push(Decoded::Ignored(Ignored::OtherRecord));
         return Ok(());
     }
-    let origin = origin(&mut record)?;
+    let origin = origin(&record)?;
     let vouched = logs.is_none();
     let mut decoded = Vec::new();
     for log in logs.unwrap_or_default() {
@@ -378,7 +390,7 @@ fn header(mut record: Record<'_>) -> Result<BlockHeader, DecodeError> {
             .map(|text| parse_tx(text).map_err(|error| error.at("transactionList")))
             .collect::<Result<_, _>>()?,
         removed: record.removed.unwrap_or(false),
-        solid: solid(&mut record)?,
+        solid: solid(&record)?,
     })
 }
 

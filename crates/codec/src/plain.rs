@@ -67,7 +67,8 @@ pub(crate) fn decode(
         scalar_text(record.amount)?,
     ];
     out.push(event(fields.each_ref().map(AsRef::as_ref), cache)?);
-    shapes.learn(text, (), role);
+    let told = fields.each_ref().map(AsRef::as_ref);
+    shapes.learn(text, (), role, |values| values.map(Option::unwrap_or_default) == told);
     Ok(())
 }
 

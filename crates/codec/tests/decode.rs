@@ -112,6 +112,26 @@ fn contract_events_of_all_four_triggers() {
 }
 
 #[test]
+fn fields_told_in_an_array_are_read_whatever_came_before() {
+    let raw = |address: &str| json!([address, [TRANSFER, FROM, TO], VALUE]);
+    let record = |address: &str| with(contract_event(), "/rawData", raw(address));
+    let [foreign, ours] = ["00".repeat(20), "a614f803b6fd780986a42c78ec9c7f77e6ded13c".to_owned()];
+    let mut warm = Decoder::new(None);
+    for record in [record(&foreign), record(&foreign), record(&ours)] {
+        let mut out = Vec::new();
+        warm.decode(record.to_string().as_bytes(), &mut out).unwrap();
+        assert_eq!(out, decode(&record).unwrap());
+    }
+    let plain = json!(["tron", 5, 1, 7, TX, "transfer", USDT, MULTISIG, "9"]);
+    let mut warm = Decoder::new(Some(Format::Plain));
+    for _ in 0..3 {
+        let mut out = Vec::new();
+        warm.decode(plain.to_string().as_bytes(), &mut out).unwrap();
+        assert!(matches!(out[..], [Decoded::Event(_)]), "{out:?}");
+    }
+}
+
+#[test]
 fn a_contract_log_without_raw_data_is_read_from_its_own_topics() {
     let mut record = without(contract_event(), "rawData");
     record["topicList"] = json!([TRANSFER, FROM, TO]);

@@ -65,12 +65,15 @@ impl<T: Copy + PartialEq> Shapes<T> {
     }
 
     /// Remembers a record that fitted nowhere and that the parser took. `role`
-    /// tells which values are read, and at which place each is handed out.
-    pub(crate) fn learn(
+    /// tells which values are read, and at which place each is handed out;
+    /// `agrees`, whether these are what the parser made of it: it may find fields
+    /// where no role does, such as those of an object written as an array.
+    pub(crate) fn learn<const N: usize>(
         &mut self,
         text: &str,
         shared: T,
         role: impl Fn(&[Step<'_>]) -> Option<usize>,
+        agrees: impl FnOnce(&[Option<&str>; N]) -> bool,
     ) {
         if self.rest > 0 {
             self.rest -= 1;
@@ -82,7 +85,11 @@ impl<T: Copy + PartialEq> Shapes<T> {
         if alike.any(|(shape, _)| shape.absorb(text)) {
             return;
         }
-        if let Some(shape) = Shape::of(text, role) {
+        let mut values = [None; N];
+        if let Some(shape) = Shape::of(text, role)
+            && shape.fit(text, &mut values)
+            && agrees(&values)
+        {
             self.known.truncate(SHAPES_MAX - 1);
             self.known.insert(0, (shape, shared));
         }
