@@ -119,12 +119,7 @@ impl Topics {
     /// Those of these texts.
     pub(crate) fn of_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Topics {
         let mut topics = Topics::default();
-        for text in texts {
-            topics.push(text);
-            if topics.unfit.is_some() {
-                break;
-            }
-        }
+        texts.into_iter().for_each(|text| topics.push(text));
         topics
     }
 
@@ -141,7 +136,11 @@ impl Topics {
         }
     }
 
+    /// Adds one. Of those that are none the first is told.
     fn push(&mut self, text: &str) {
+        if self.unfit.is_some() {
+            return;
+        }
         match (self.words.get_mut(self.count), parse_word(text)) {
             (Some(slot), Some(word)) => {
                 *slot = word;

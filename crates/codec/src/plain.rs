@@ -66,8 +66,8 @@ pub(crate) fn decode(
         scalar_text(record.to)?,
         scalar_text(record.amount)?,
     ];
-    out.push(event(fields.each_ref().map(AsRef::as_ref), cache)?);
     let told = fields.each_ref().map(AsRef::as_ref);
+    out.push(event(told, cache)?);
     shapes.learn(text, (), role, |values| values.map(Option::unwrap_or_default) == told);
     Ok(())
 }
